@@ -1,0 +1,113 @@
+# Every verb does its own set-up. It needs make and python3 (3.11 or later), and the network once, to install.
+# What it installs is pinned with hashes in constraints/ and lives in folders here that `make clean` removes.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+PHOENIX := 20.26.1
+UV := 0.13.8
+
+PY := .venv/bin/python
+READY := .venv/.ready
+DDAPM := .venv-upstream/bin/ddapm-test-agent
+ROTEL := .bench/rotel-agent
+# Wheels alone: a fresh machine has no compiler, and what builds a source archive is not covered by the hashes.
+INSTALL := -m pip install --quiet --only-binary :all: --require-hashes
+
+.PHONY: help demo run test check bench e2e lock clean
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo '  ARGS="..." is handed on, as in: make test ARGS="-k socket"'
+
+demo: $(READY) ## a sidecar, a moody upstream and two agents for 15 seconds; exits 0 if the books balance
+	.venv/bin/inspan demo $(ARGS)
+
+run: $(READY) ## a sidecar at the default socket; ARGS="-c FILE" for a configuration
+	.venv/bin/inspan run $(ARGS)
+
+test: $(READY) .venv-upstream/.ready ## every test but the heavy ones; no network once installed
+	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" $(PY) -m pytest $(ARGS)
+
+check: $(READY) ## lint, format, strict types, import layers, pinned files
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) -m pytest tests/test_layers.py
+	@# Who installs chooses the registry: a pinned file that names one breaks behind a mirror.
+	@! grep -nE '://|^ *--?(i |f |index-url|extra-index-url|find-links|trusted-host)' constraints/*.txt \
+		|| { echo 'constraints/: versions and hashes only, no address' >&2; exit 1; }
+
+bench: $(READY) .bench/.ready ## the load generator, beside the Rust collector rotel where that runs here
+	INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" $(PY) -m bench $(ARGS)
+
+e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) ## the heavy tests: installs arize-phoenix (700 MB) and runs it as the upstream
+	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_PHOENIX="$(CURDIR)/.venv-e2e/bin/phoenix" $(PY) -m pytest -m e2e $(ARGS)
+
+clean: ## remove what the verbs installed and left behind
+	rm -rf .venv .venv-upstream .venv-e2e .venv-lock .bench build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	find client collector tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The first python3 that is new enough and really starts: a version manager's shim may exist and refuse.
+define new_venv
+@rm -rf $(1)
+@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+done; \
+if [ -z "$${found:-}" ]; then \
+	echo "inspan needs Python 3.11 or later; found: $$(python3 --version 2>&1 || true). Name one with: make PYTHON=/path/to/python3.12" >&2; exit 1; \
+fi; \
+echo "installing $(2) into $(1) with $$("$$found" --version)"; \
+"$$found" -m venv $(1) || { echo "$$found has no venv module: on Debian or Ubuntu, apt install python3-venv" >&2; exit 1; }
+endef
+
+.venv/.pinned: constraints/dev.txt
+	$(call new_venv,.venv,what inspan and its tests need)
+	@$(PY) $(INSTALL) -r constraints/dev.txt
+	@touch $@
+
+# Apart from the pins, so that an edit of pyproject.toml costs two seconds and no network.
+$(READY): .venv/.pinned pyproject.toml
+	@$(PY) -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-upstream/.ready: constraints/upstream.txt
+	$(call new_venv,.venv-upstream,a real upstream for the tests)
+	@.venv-upstream/bin/python $(INSTALL) -r constraints/upstream.txt
+	@touch $@
+
+.venv-e2e/.phoenix-$(PHOENIX):
+	$(call new_venv,.venv-e2e,arize-phoenix $(PHOENIX))
+	@.venv-e2e/bin/python -m pip install --quiet arize-phoenix==$(PHOENIX)
+	@touch $@
+
+# rotel is one native program, and each of its wheels is linked to another libpython: take the first that starts.
+.bench/.ready: constraints/bench.txt | $(READY)
+	@rm -rf .bench && mkdir .bench
+	@for version in 3.11 3.12 3.13; do \
+		$(PY) $(INSTALL) --no-deps --python-version $$version --target .bench/$$version -r constraints/bench.txt; \
+		if .bench/$$version/rotel/rotel-agent --version 2>/dev/null; then \
+			ln -s $$version/rotel/rotel-agent $(ROTEL); break; \
+		fi; \
+	done
+	@[ -e $(ROTEL) ] || echo 'no rotel wheel starts here (each needs its libpython3.x): measuring without it' >&2
+	@touch $@
+
+lock: .venv-lock/.uv-$(UV) ## pin anew what pyproject.toml asks for; ARGS=--upgrade for newer versions
+	.venv-lock/bin/uv $(PIN) pyproject.toml --extra collector -o constraints/run.txt
+	.venv-lock/bin/uv $(PIN) pyproject.toml --extra collector --group dev -c constraints/run.txt -o constraints/dev.txt
+	.venv-lock/bin/uv $(PIN) --group upstream -o constraints/upstream.txt
+	.venv-lock/bin/uv $(PIN) --group bench -o constraints/bench.txt
+
+# run.txt is what a deployment installs; dev.txt holds the same versions and the tools.
+# --universal: one file for every Python from 3.11 up and every architecture.
+PIN = pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(ARGS)
+
+.venv-lock/.uv-$(UV):
+	$(call new_venv,.venv-lock,uv $(UV))
+	@.venv-lock/bin/python -m pip install --quiet uv==$(UV)
+	@touch $@

@@ -1,0 +1,60 @@
+"""Errors that name the decision they ask for. Foreign errors stop at the door and become one of these."""
+
+
+class InspanError(Exception):
+    """What we raise on purpose. The message says what is wrong and what to do."""
+
+
+class ConfigError(InspanError):
+    """The configuration cannot be used. The message names the file or variable, and the key."""
+
+
+class StartError(InspanError):
+    """The sidecar cannot start here: a live socket, a path too long, an address in use."""
+
+
+class MalformedChunk(InspanError):
+    """A body that is not what its content type says.
+
+    position: offset in bytes of the first byte that cannot be understood.
+    """
+
+    def __init__(self, message: str, position: int) -> None:
+        super().__init__(f"{message} (at byte {position})")
+        self.position = position
+
+
+class NotTraces(MalformedChunk):
+    """A well-formed OTLP body of metrics or logs: posted to the wrong path."""
+
+
+class TooLarge(InspanError):
+    """A body, or what it inflates to, is over its limit."""
+
+
+class UnsupportedEncoding(InspanError):
+    """A content-encoding that we do not inflate. The message lists what works."""
+
+
+class Later(InspanError):
+    """The upstream cannot take this now; nothing is wrong with the spans.
+
+    retry_after: seconds that the upstream asked for, None when it did not say.
+    """
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Isolate(InspanError):
+    """The upstream refuses something in this batch. status: its HTTP status; message: its words."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status} {message}")
+        self.status = status
+        self.message = message
+
+
+class Pause(InspanError):
+    """The configuration is wrong, not the spans: keep everything and say so."""

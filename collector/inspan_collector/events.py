@@ -1,0 +1,73 @@
+"""What happened, once each: a bounded list with sequence numbers, and a log that is loud once and then quiet."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+KEPT: Final = 1000  # events; a page of an incident, not an archive: logs are for that
+QUIET: Final = 60.0  # s in which the same kind at the same place is counted and not logged again
+
+log = logging.getLogger("inspan")
+
+
+class Event(msgspec.Struct, frozen=True):
+    """sequence: from 1, without gaps. at: seconds since the epoch. spans: how many it concerns."""
+
+    sequence: int
+    at: float
+    kind: str
+    destination: str
+    message: str
+    spans: int = 0
+
+
+class _Repeats:
+    __slots__ = ("count", "since", "spans")
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.count = 0
+        self.spans = 0
+
+
+class Events:
+    """Append-only, bounded; the cursor is the sequence number.
+
+    wall, clock: seconds since the epoch, and monotonic seconds.
+    """
+
+    def __init__(self, wall: Callable[[], float] = time.time, clock: Callable[[], float] = time.monotonic) -> None:
+        self.wall = wall
+        self.clock = clock
+        self.kept: deque[Event] = deque(maxlen=KEPT)
+        self.sequence = 0
+        self.quiet: dict[tuple[str, str], _Repeats] = {}
+
+    def __repr__(self) -> str:
+        return f"<Events {len(self.kept)} kept, last {self.sequence}>"
+
+    def record(
+        self, kind: str, destination: str, message: str, *, spans: int = 0, level: int = logging.WARNING
+    ) -> None:
+        """Keep the event; log it where its kind is new at this destination, else count it."""
+        self.sequence += 1
+        self.kept.append(Event(self.sequence, self.wall(), kind, destination, message, spans))
+        now = self.clock()
+        repeats = self.quiet.get((kind, destination))
+        if repeats is not None and now - repeats.since < QUIET:
+            repeats.count += 1
+            repeats.spans += spans
+            return
+        extra = {"kind": kind, "destination": destination, "spans": spans}
+        if repeats is not None and repeats.count:
+            extra |= {"repeated": repeats.count, "repeated_spans": repeats.spans}
+        self.quiet[kind, destination] = _Repeats(now)
+        log.log(level, message, extra=extra)
+
+    def after(self, sequence: int) -> list[Event]:
+        """Events with a higher sequence number, oldest first."""
+        return [event for event in self.kept if event.sequence > sequence]

@@ -1,0 +1,188 @@
+"""Pooled, kept-alive connections to one upstream, replaced when they are old."""
+
+import asyncio
+import random
+import socket
+import ssl
+import weakref
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Final
+
+import aiohttp
+from aiohappyeyeballs import AddrInfoType
+from aiohttp import hdrs
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import Payload
+
+from inspan_collector.config.model import DestinationConfig
+from inspan_collector.errors import ConfigError, Later, Pause
+
+MAX_ANSWER: Final = 64 << 10  # bytes of an answer that are read: a partial success and its message are far smaller
+AGE_JITTER: Final = 0.2  # of the connection age: the pods of one rollout should not all move at once
+
+
+class Answer(SimpleNamespace):
+    """status: int; words: the beginning of the body; headers: by lower-case name."""
+
+    status: int
+    words: bytes
+    headers: Mapping[str, str]
+
+
+class Body(Payload):
+    """Bytes of any size: aiohttp's own payload warns above 1 MiB, because it takes them for a mistake."""
+
+    def __init__(self, value: bytes) -> None:
+        super().__init__(value)
+        self._size = len(value)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """The bytes as text, for whoever debugs."""
+        return bytes(self._value).decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """All at once: in pieces it costs up to 45 times as much."""
+        await writer.write(self._value)
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        """The length is known and was announced."""
+        await self.write(writer)
+
+
+class Connections:
+    """At most `concurrency` connections, kept alive between requests."""
+
+    def __init__(self, config: DestinationConfig) -> None:
+        self.config = config
+        self.opened = 0
+        self.sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self.session: aiohttp.ClientSession | None = None
+        self.in_use: dict[aiohttp.ClientSession, int] = {}
+        self.replace_at = 0.0
+        self.tls = self._tls()
+
+    def __repr__(self) -> str:
+        return f"<Connections {self.config.name} {self.open_now()} open, {self.opened} opened>"
+
+    def open_now(self) -> int:
+        """Connections that are open."""
+        return sum(1 for sock in self.sockets if sock.fileno() != -1)
+
+    async def request(self, method: str, url: str, payload: bytes, headers: Mapping[str, str]) -> Answer:
+        """One request and its answer. Raises Later or Pause where there is no answer."""
+        session = self._current()
+        self.in_use[session] = self.in_use.get(session, 0) + 1
+        try:
+            return await self._post(session, method, url, payload, headers)
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
+            raise Pause(f"TLS to {url} failed: {error}; check the certificates and tls.ca_file") from None
+        except TimeoutError:
+            raise Later(f"no answer within {self.config.timeout} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Later(f"{type(error).__name__}: {error}") from None
+        finally:
+            await self._done(session)
+
+    async def _post(
+        self, session: aiohttp.ClientSession, method: str, url: str, payload: bytes, headers: Mapping[str, str]
+    ) -> Answer:
+        trace = SimpleNamespace(reused=False)
+        try:
+            return await self._once(session, method, url, payload, headers, trace)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if not trace.reused or isinstance(error, aiohttp.ClientConnectorError):
+                raise
+        # The server closed the idle connection while we wrote to it. aiohttp repeats a PUT and never a POST.
+        return await self._once(session, method, url, payload, headers, trace)
+
+    async def _once(
+        self,
+        session: aiohttp.ClientSession,
+        method: str,
+        url: str,
+        payload: bytes,
+        headers: Mapping[str, str],
+        trace: SimpleNamespace,
+    ) -> Answer:
+        async with session.request(
+            method, url, data=Body(payload), headers=headers, allow_redirects=False, trace_request_ctx=trace
+        ) as response:
+            words = await response.content.read(MAX_ANSWER)
+            if not response.content.at_eof():
+                rest = await response.content.read(MAX_ANSWER)
+                if rest:
+                    response.close()  # an answer without end must not keep the slot, nor the connection
+            return Answer(status=response.status, words=words, headers=response.headers)
+
+    def _current(self) -> aiohttp.ClientSession:
+        now = asyncio.get_running_loop().time()
+        age = self.config.max_connection_age
+        if self.session is None or (age is not None and now >= self.replace_at):
+            old, self.session = self.session, self._make()
+            if age is not None:
+                self.replace_at = now + age * random.uniform(1 - AGE_JITTER, 1)  # noqa: S311
+            if old is not None:
+                self.in_use.setdefault(old, 0)
+        return self.session
+
+    async def _done(self, session: aiohttp.ClientSession) -> None:
+        self.in_use[session] -= 1
+        for old in [old for old, used in self.in_use.items() if used == 0]:
+            del self.in_use[old]
+            if old is not self.session:
+                await old.close()
+
+    def _make(self) -> aiohttp.ClientSession:
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_create_end.append(self._created)
+        trace.on_connection_reuseconn.append(_reused)
+        connector = aiohttp.TCPConnector(
+            limit=self.config.concurrency,
+            keepalive_timeout=self.config.keepalive,
+            ssl=self.tls,
+            socket_factory=self._socket,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=self.config.timeout),
+            trace_configs=[trace],
+            auto_decompress=True,
+            skip_auto_headers=[hdrs.CONTENT_TYPE],
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    def _socket(self, address: AddrInfoType) -> socket.socket:
+        family, kind, protocol, _, _ = address
+        sock = socket.socket(family, kind, protocol)
+        sock.setblocking(False)
+        self.sockets.add(sock)
+        return sock
+
+    async def _created(self, *_: object) -> None:
+        self.opened += 1
+
+    def _tls(self) -> ssl.SSLContext | bool:
+        """Raises ConfigError where a certificate or key cannot be used."""
+        tls = self.config.tls
+        if not (self.config.url or "").startswith("https:"):
+            return True  # reading the system's authorities costs 10 ms and 2 MB
+        try:
+            context = ssl.create_default_context(cafile=tls.ca_file)
+            if tls.cert_file is not None:
+                context.load_cert_chain(tls.cert_file, tls.key_file)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"destinations.{self.config.name}.tls: {error}") from None
+        if tls.insecure_skip_verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+    async def close(self) -> None:
+        """Close every connection; attempts in hand fail."""
+        for session in {*self.in_use, *([self.session] if self.session else [])}:
+            await session.close()
+
+
+async def _reused(_session: object, context: SimpleNamespace, _params: object) -> None:
+    context.trace_request_ctx.reused = True

@@ -1,0 +1,107 @@
+"""Files: length-delimited protobuf, and JSON lines. What `inspan run` does when nobody says where spans should go."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from inspan_collector.batch import Receipt
+from inspan_collector.config.model import DestinationConfig
+from inspan_collector.errors import Later, StartError
+from inspan_collector.formats import Format
+
+FORMATS: Final = frozenset({"otlp_protobuf", "otlp_json", "span_json"})
+NAMES: Final = {"otlp_protobuf": "otlp.pb", "otlp_json": "otlp.jsonl", "span_json": "spans.jsonl"}
+
+
+class FileExporter:
+    """One directory, one file for each format.
+
+    `otlp.pb`: ExportTraceServiceRequests, each after its length as a varint (protobuf's own delimited form).
+    `otlp.jsonl`: one ExportTraceServiceRequest a line. `spans.jsonl`: one span a line. A file over `rotate.max_bytes`
+    becomes `NAME.1`, and so on up to `rotate.keep`.
+    """
+
+    formats = FORMATS
+    upserts = False
+
+    def __init__(self, config: DestinationConfig) -> None:
+        self.config = config
+        self.directory = Path(config.path or "")
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="file")  # one: writes to a file must not interleave
+
+    def __repr__(self) -> str:
+        return f"<FileExporter {self.config.name} {self.directory}>"
+
+    async def open(self) -> None:
+        """Make the directory. Raises StartError."""
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StartError(f"destination {self.config.name}: cannot make {self.directory}: {error}") from None
+
+    async def close(self) -> None:
+        """Finish the write in hand."""
+        self.thread.shutdown(wait=True)
+
+    async def encode(self, format: Format, body: bytes) -> bytes:
+        """The record or lines that will be appended."""
+        if format.name == "otlp_protobuf":
+            return _varint(len(body)) + body
+        if format.name == "otlp_json":
+            return _one_line(body) + b"\n"
+        return b"".join(_one_line(bytes(span)) + b"\n" for span in msgspec.json.decode(body, type=list[msgspec.Raw]))
+
+    async def send(self, format: Format, payload: bytes, spans: int) -> Receipt:
+        """Append encoded bytes. Raises Later where the disk says no."""
+        del spans
+        path = self.directory / NAMES[format.name]
+        # Shielded: a record must be whole in the file, or not at all.
+        write = asyncio.get_running_loop().run_in_executor(self.thread, self._append, path, payload)
+        try:
+            await asyncio.shield(write)
+        except OSError as error:
+            raise Later(f"{path}: {error.strerror}") from None
+        return Receipt()
+
+    def connections(self) -> tuple[int, int]:
+        """Files are no connections."""
+        return 0, 0
+
+    def _append(self, path: Path, payload: bytes) -> None:
+        rotate = self.config.rotate
+        with path.open("ab") as file:
+            start = file.tell()
+            try:
+                file.write(payload)
+                file.flush()
+            except OSError:
+                file.truncate(start)  # half a record would make the rest of the file unreadable
+                raise
+            full = file.tell() >= rotate.max_bytes
+        if full:
+            self._rotate(path, rotate.keep)
+
+    def _rotate(self, path: Path, keep: int) -> None:
+        for number in range(keep - 1, 0, -1):
+            older = path.with_name(f"{path.name}.{number}")
+            if older.exists():
+                older.replace(path.with_name(f"{path.name}.{number + 1}"))
+        path.replace(path.with_name(f"{path.name}.1"))
+
+
+def _varint(value: int) -> bytes:
+    """Protobuf's base-128 varint."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _one_line(body: bytes) -> bytes:
+    """JSON without line breaks; left as it came where it has none."""
+    return msgspec.json.format(body, indent=-1) if b"\n" in body or b"\r" in body else body

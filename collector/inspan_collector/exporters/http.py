@@ -1,0 +1,68 @@
+"""What the HTTP kinds share; what differs is a shape."""
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from inspan_collector.batch import Receipt
+from inspan_collector.config.model import DestinationConfig
+from inspan_collector.exporters.compress import Compressor
+from inspan_collector.exporters.connections import Connections
+from inspan_collector.exporters.headers import request_headers
+from inspan_collector.exporters.verdict import raise_for
+from inspan_collector.formats import Format
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """How one kind of upstream is spoken to.
+
+    frame: a plain body as this upstream wants it. receipt: what a 2xx answer says, from its content type and body.
+    """
+
+    formats: frozenset[str]
+    upserts: bool
+    method: str
+    url: str
+    frame: Callable[[bytes], bytes]
+    receipt: Callable[[str, bytes], Receipt]
+
+
+class HttpExporter:
+    """One HTTP upstream over pooled connections."""
+
+    def __init__(self, config: DestinationConfig, shape: Shape) -> None:
+        self.config = config
+        self.shape = shape
+        self.formats = shape.formats
+        self.upserts = shape.upserts
+        self.pool = Connections(config)
+        self.compressor = Compressor(config.compression)
+
+    def __repr__(self) -> str:
+        return f"<HttpExporter {self.config.name} {self.shape.url} {self.pool!r}>"
+
+    async def open(self) -> None:
+        """Connections are made when there is something to send."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self.compressor.close()
+        await self.pool.close()
+
+    async def encode(self, format: Format, body: bytes) -> bytes:
+        """The body framed and compressed."""
+        del format
+        return await self.compressor.compress(self.shape.frame(body))
+
+    async def send(self, format: Format, payload: bytes, spans: int) -> Receipt:
+        """Send encoded bytes. Raises Later, Isolate or Pause."""
+        del spans
+        headers = request_headers(self.config, format.content_type)
+        answer = await self.pool.request(self.shape.method, self.shape.url, payload, headers)
+        raise_for(answer.status, answer.words, answer.headers, time.time())
+        return self.shape.receipt(answer.headers.get("content-type", ""), answer.words)
+
+    def connections(self) -> tuple[int, int]:
+        """Connections open now, and opened since the start."""
+        return self.pool.open_now(), self.pool.opened

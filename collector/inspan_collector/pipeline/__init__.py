@@ -1,0 +1,1 @@
+"""Joins the stages: owns each batch from take to fate."""

@@ -1,0 +1,149 @@
+"""One upstream with its own queue, batches, gate, slots and books."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import msgspec
+
+from inspan_collector.batch import Limits, Receipt
+from inspan_collector.chunk import Chunk
+from inspan_collector.config.model import DestinationConfig
+from inspan_collector.events import Events
+from inspan_collector.formats import Format
+from inspan_collector.gate import Gate
+from inspan_collector.histogram import BYTES, SECONDS, SPANS, Histogram
+from inspan_collector.ledger import DROPPED_QUEUE_FULL, ENQUEUED, Ledger
+from inspan_collector.memory import Memory
+from inspan_collector.pipeline.evidence import Tally
+from inspan_collector.pipeline.line import Line
+from inspan_collector.pipeline.room import Room
+from inspan_collector.quarantine import Quarantine
+from inspan_collector.queue import Queue, Refusal
+
+DECISIONS: Final = ("delivered", "later", "isolate", "pause", "abandoned")
+RAISE: Final = 1.05  # a learned byte limit grows by this at each full batch that is delivered, up to what is configured
+FULL: Final = 0.5  # of the limit: batches end where chunks do, so few are fuller
+WORKING: Final = 2  # times a batch's bytes: joined, and compressed at worst as large
+
+
+class Exporter(Protocol):
+    """Turns a body into one request of its kind, and the answer into a decision."""
+
+    formats: frozenset[str]
+    upserts: bool  # a later copy of a span replaces the earlier one, so starts may be sent
+
+    async def open(self) -> None:
+        """Make connections possible, on the running loop."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+    async def encode(self, format: Format, body: bytes) -> bytes:
+        """The bytes that will be sent for a plain body: framed and compressed."""
+
+    async def send(self, format: Format, payload: bytes, spans: int) -> Receipt:
+        """Send encoded bytes. Raises Later, Isolate or Pause."""
+
+    def connections(self) -> tuple[int, int]:
+        """Connections open now, and opened since the start."""
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """What this destination gets of the process's memory. queue_bytes: custody; working_bytes: its room."""
+
+    queue_bytes: int
+    working_bytes: int
+
+
+class Destination:
+    """The parts of one upstream, and what every delivery to it shares.
+
+    crowded: whether more than one agent is connected. clock: loop time in seconds.
+    """
+
+    def __init__(
+        self,
+        config: DestinationConfig,
+        exporter: Exporter,
+        bounds: Bounds,
+        *,
+        memory: Memory,
+        events: Events,
+        crowded: Callable[[], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        self.config = config
+        self.name = config.name
+        self.exporter = exporter
+        self.events = events
+        self.clock = clock
+        self.ledger = Ledger(config.name)
+        self.max_batch_bytes = min(int(config.batch.max_bytes), bounds.working_bytes // WORKING)
+        limits = Limits(config.batch.max_spans, self.max_batch_bytes, config.batch.linger)
+        self.queue = Queue(
+            self.ledger,
+            limits,
+            max_spans=config.queue.max_spans,
+            max_bytes=bounds.queue_bytes,
+            evict=config.queue.when_full == "drop_oldest",
+            crowded=crowded,
+        )
+        # Jitter spreads the retries of many pods; nobody has to be unable to guess it.
+        self.gate = Gate(config.retry.initial, config.retry.max, random.uniform)
+        self.line = Line(self.gate, clock, self.poke)
+        self.room = Room(memory, bounds.working_bytes)
+        self.tally = Tally()
+        self.quarantine = Quarantine(events.wall)
+        self.learned_bytes = self.max_batch_bytes
+        self.searching: asyncio.Future[None] | None = None  # done when the search for a witness has ended
+        self.poked: Callable[[], None] = lambda: None
+        self.sent_bytes = 0
+        self.batch_spans = Histogram(SPANS)
+        self.batch_bytes = Histogram(BYTES)
+        self.attempt_seconds = {decision: Histogram(SECONDS) for decision in DECISIONS}
+        self.delivery_seconds = Histogram(SECONDS)
+
+    def __repr__(self) -> str:
+        return f"<Destination {self.name} {self.queue!r} {self.gate!r}>"
+
+    def poke(self) -> None:
+        """Something changed that may allow a batch to be taken."""
+        self.poked()
+
+    def offer(self, chunk: Chunk) -> Refusal | None:
+        """Take the chunk into the queue, or say why not."""
+        return self.queue.offer(chunk)
+
+    def turn_away(self, spans: int) -> None:
+        """Book spans that other destinations took and this one had no room for."""
+        self.ledger.move(ENQUEUED, DROPPED_QUEUE_FULL, spans)
+        self.events.record("dropped", self.name, "queue full: spans that other destinations took", spans=spans)
+
+    def pause(self, reason: str, spans: int) -> None:
+        """The upstream will not have anything from us as we are configured: keep everything and say so, once."""
+        if self.gate.pause(self.clock(), reason):
+            self.events.record("paused", self.name, f"paused, everything is kept: {reason}", spans=spans)
+        self.end_search()
+
+    def begin_search(self) -> None:
+        """One delivery looks for a witness; others with refused pieces wait for what it finds."""
+        if self.searching is None:
+            self.searching = asyncio.get_running_loop().create_future()
+
+    def end_search(self) -> None:
+        """There is a witness, or there is none to be had."""
+        if self.searching is not None:
+            self.searching.set_result(None)
+            self.searching = None
+
+    def learn(self, refused_bytes: int) -> None:
+        """The upstream said 413 to a body of this size."""
+        self.learned_bytes = max(1, min(self.learned_bytes, refused_bytes // 2))
+        self.events.record("learned_limit", self.name, f"413: batches hold at most {self.learned_bytes} bytes for now")
+
+    def unlearn(self, delivered_bytes: int) -> None:
+        """A body of this size was delivered: where it was about as large as allowed, allow a little more."""
+        if delivered_bytes >= self.learned_bytes * FULL and self.learned_bytes < self.max_batch_bytes:
+            self.learned_bytes = min(self.max_batch_bytes, int(self.learned_bytes * RAISE) + 1)

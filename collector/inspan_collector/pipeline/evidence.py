@@ -1,0 +1,70 @@
+"""What a destination has answered, and whether that is enough to blame the spans. Pure.
+
+A verdict needs a witness: spans are condemned only by what the same upstream did with others in the same time.
+"""
+
+from typing import Final
+
+import msgspec
+
+SUSPECT: Final = 0.12  # chance of so many failures in a row by bad luck, below which a batch is cut in two. Below 1/2
+#                        cutting can never outgrow the failures, so an overloaded upstream is not sent ever more pieces
+CONDEMN: Final = 1e-6  # the same for a span that stands alone and failed each time, without ever being refused
+PRIOR: Final = 0.2  # failures assumed beside those seen: two failures beside one success are suspicious
+STALE: Final = 64  # refusals in a row after which earlier witnesses say nothing: the upstream has changed its mind
+
+
+class Tally:
+    """What the attempts of one destination came to.
+
+    refusals: in a row, since the last success.
+    """
+
+    __slots__ = ("by_format", "failures", "refusals", "successes")
+
+    def __init__(self) -> None:
+        self.successes = 0
+        self.failures = 0
+        self.refusals = 0
+        self.by_format: dict[str, int] = {}
+
+    def succeeded(self, format: str) -> None:
+        """A batch of this format was delivered."""
+        self.successes += 1
+        self.refusals = 0
+        self.by_format[format] = self.by_format.get(format, 0) + 1
+
+    def failed(self, *, refused: bool) -> None:
+        """An attempt did not deliver. refused: the upstream blamed the request."""
+        self.failures += 1
+        self.refusals += refused
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """The tally at the moment when something went wrong."""
+
+    successes: int
+    failures: int
+    of_format: int
+    format: str
+
+    @classmethod
+    def of(cls, tally: Tally, format: str) -> "Mark":
+        """The tally as it stands."""
+        return cls(tally.successes, tally.failures, tally.by_format.get(format, 0), format)
+
+    def witnessed(self, tally: Tally) -> bool:
+        """Whether something of the same format has been delivered since, and not too long ago."""
+        return tally.by_format.get(self.format, 0) > self.of_format and tally.refusals < STALE
+
+    def luck(self, tally: Tally, own: int, run: int) -> float:
+        """The chance that `run` failures in a row are bad luck, by how the other attempts since the mark fared.
+
+        own: failures since the mark that are those of the suspects, not of the witnesses. 1.0 without a success.
+        """
+        successes = tally.successes - self.successes
+        if successes == 0:
+            return 1.0
+        failures = max(0, tally.failures - self.failures - own)
+        rate: float = (failures + PRIOR) / (successes + failures + 1)
+        return rate**run

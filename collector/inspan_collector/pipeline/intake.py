@@ -1,0 +1,78 @@
+"""Where a scanned request becomes chunks: one for each destination that takes its format."""
+
+from collections.abc import Callable, Hashable, Sequence
+
+from inspan_collector.chunk import Chunk, Custody
+from inspan_collector.formats import FORMATS, Scan, span_json
+from inspan_collector.memory import Memory
+from inspan_collector.pipeline.destination import Destination
+from inspan_collector.queue import Refusal
+
+
+class Intake:
+    """Offers bodies to the destinations and answers for all of them.
+
+    clock: loop time in seconds.
+    """
+
+    def __init__(self, destinations: Sequence[Destination], memory: Memory, clock: Callable[[], float]) -> None:
+        self.memory = memory
+        self.clock = clock
+        self.unkept = 0  # spans accepted without an end, where no destination can update them: their end will come
+        self.takers = {
+            name: [destination for destination in destinations if name in destination.exporter.formats]
+            for name in FORMATS
+        }
+
+    def formats(self) -> list[str]:
+        """Formats that at least one destination takes."""
+        return [name for name, takers in self.takers.items() if takers]
+
+    def fill(self) -> float:
+        """0.0 to 1.0: how full the emptiest destination is; what an agent should heed."""
+        fills = [taker.queue.fill() for takers in self.takers.values() for taker in takers]
+        return min(fills, default=1.0)
+
+    def offer(self, format: str, body: bytes, scan: Scan, agent: Hashable, reserved: int) -> Refusal | None:
+        """Give a scanned body to every destination that takes its format.
+
+        reserved: bytes of custody that the caller holds for it. Returns None where at least one took it (or none had
+        a use for it yet): the reservation is ours then. Else the refusal, and the reservation stays the caller's.
+        """
+        custody = Custody(reserved, self.memory.release)
+        custody.holders = 1  # ours, until everyone has been asked
+        refusal: Refusal | None = None
+        turned_away: list[tuple[Destination, int]] = []
+        taken = False
+        for taker in self.takers[format]:
+            chunk = self._chunk_for(taker, format, body, scan, agent, custody)
+            if chunk is None:
+                continue
+            refused = taker.offer(chunk)
+            if refused is None:
+                taken = True
+            else:
+                refusal = refusal or refused
+                turned_away.append((taker, chunk.spans))
+                chunk.custody.drop()
+        if refusal and not taken:
+            return refusal
+        if not taken:
+            self.unkept += scan.spans
+        for taker, spans in turned_away:
+            taker.turn_away(spans)
+        custody.drop()
+        return None
+
+    def _chunk_for(
+        self, taker: Destination, format: str, body: bytes, scan: Scan, agent: Hashable, custody: Custody
+    ) -> Chunk | None:
+        """What this destination is offered; None where it has no use for it: a start, where it cannot be updated."""
+        now = self.clock()
+        if not scan.unended or taker.exporter.upserts:
+            return Chunk(format, body, scan.spans, agent=agent, arrived=now, custody=custody)
+        if scan.unended == scan.spans:
+            return None
+        ended, spans = span_json.ended(body)
+        self.memory.custody += len(ended)  # a second body: it was not foreseen, and it is smaller than the first
+        return Chunk(format, ended, spans, agent=agent, arrived=now, custody=Custody(len(ended), self.memory.release))

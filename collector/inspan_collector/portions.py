@@ -1,0 +1,39 @@
+"""How the byte budget is portioned: custody and working memory, and what each destination may have of both. Pure."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from inspan_collector.config.model import DestinationConfig
+from inspan_collector.pipeline.destination import WORKING, Bounds
+
+WORKING_SHARE: Final = 1 / 3  # of the budget at most: the rest is custody, which is what the budget is for
+QUEUE_SHARE: Final = 0.9  # of custody at most for all queues: requests that are being read need room too
+
+
+class Portions(msgspec.Struct, frozen=True):
+    """Bytes. custody and working add up to the budget at most."""
+
+    custody: int
+    working: int
+    destinations: Sequence[Bounds]
+
+
+def portion(budget: int, destinations: Sequence[DestinationConfig]) -> Portions:
+    """Give each destination what it asks for where the budget allows, else its part.
+
+    No destination can take what another needs: one whose upstream is down fills its own queue and nothing else.
+    """
+    wanted = [config.concurrency * WORKING * int(config.batch.max_bytes) for config in destinations]
+    working = min(sum(wanted), int(budget * WORKING_SHARE))
+    custody = budget - working
+    queue = int(custody * QUEUE_SHARE) // len(destinations)
+    return Portions(
+        custody,
+        working,
+        [
+            Bounds(min(int(config.queue.max_bytes), queue), want * working // sum(wanted))
+            for config, want in zip(destinations, wanted, strict=True)
+        ],
+    )

@@ -1,0 +1,56 @@
+"""The one seam between HTTP and what it is used for: a `Head`, a body, an `Answer`."""
+
+from typing import Protocol
+
+import msgspec
+
+from inspan_collector.agents import Agent
+from inspan_collector.receiver.answer import Answer
+
+
+class Head(msgspec.Struct, gc=False):
+    """A request before its body.
+
+    path: without the query, and not percent-decoded, so that `%2F` is no slash. headers: names in lower case.
+    body_size: bytes, None while unknown (chunked). expect: the client waits for `100 Continue`.
+    budget: bytes of custody reserved for the body. Whoever keeps the body sets it to 0 and owes the bytes from then on.
+    """
+
+    method: str
+    path: str
+    headers: dict[bytes, bytes]
+    body_size: int | None
+    expect: bool
+    agent: Agent
+    budget: int = 0
+
+
+class Door(Protocol):
+    """What HTTP asks, and is answered at once. An exception out of any of these is a bug, and goes to `bug`."""
+
+    def admit(self, head: Head) -> Answer | None:
+        """Called with the head alone, before memory is reserved; an answer is a refusal."""
+
+    def handle(self, head: Head, body: bytes) -> Answer:
+        """Called with the whole body, of which `head.budget` bytes are reserved."""
+
+    def too_large(self, head: Head) -> Answer:
+        """The body is, or has grown, over the limit of a request."""
+
+    def no_memory(self, head: Head) -> Answer:
+        """The byte budget has no room for this body now."""
+
+    def malformed(self, why: str) -> Answer:
+        """Not HTTP that we understand. The connection ends with this answer, as with all below."""
+
+    def timed_out(self) -> Answer:
+        """A head or a body took too long."""
+
+    def too_many(self) -> Answer:
+        """Every connection is busy with a request."""
+
+    def forbidden(self) -> Answer:
+        """The peer's uid may not post here."""
+
+    def bug(self, error: Exception) -> Answer:
+        """We failed, not the request: never a 500, after which SDKs throw the batch away."""

@@ -1,0 +1,230 @@
+"""The root: builds every stage from the configuration, starts downstream first and stops upstream first."""
+
+import asyncio
+import contextlib
+import ctypes
+import logging
+from collections.abc import AsyncIterator, Awaitable
+from typing import Final
+
+import msgspec
+
+from inspan_collector.admin import Admin
+from inspan_collector.config.cgroup import memory_limit, read_cgroup_limit
+from inspan_collector.config.model import Config, DestinationConfig
+from inspan_collector.events import Events
+from inspan_collector.exporters.file import FileExporter
+from inspan_collector.exporters.otlp import otlp_exporter
+from inspan_collector.exporters.sgp import sgp_exporter
+from inspan_collector.memory import Memory
+from inspan_collector.pipeline.destination import Destination, Exporter
+from inspan_collector.pipeline.intake import Intake
+from inspan_collector.pipeline.pipeline import Pipeline
+from inspan_collector.portions import portion
+from inspan_collector.receiver.connections import Connections
+from inspan_collector.receiver.connections import Limits as ConnectionLimits
+from inspan_collector.receiver.door import Door
+from inspan_collector.receiver.door import Limits as DoorLimits
+from inspan_collector.receiver.http1 import Connection
+from inspan_collector.receiver.listener import listen_tcp, listen_unix
+from inspan_collector.view import View
+
+IN_HAND: Final = 2.0  # s for requests in hand when listening stops; agents are local and send at once
+RECEIPT: Final = 1.0  # s between receipts of a drain: Kubernetes may end us at any moment
+STUCK: Final = 10.0  # s after the deadline at which a drain that has not ended shows in /livez
+IDLE_TRIM: Final = 5.0  # s without a span in custody, after which freed memory goes back to the system
+
+log = logging.getLogger("inspan")
+
+
+class Stop:
+    """Asks a service to stop: `drain` once, `now` where even the drain should end."""
+
+    def __init__(self) -> None:
+        self.drain = asyncio.Event()
+        self.now = asyncio.Event()
+
+    def request(self) -> None:
+        """The first call drains, the second ends the drain."""
+        (self.now if self.drain.is_set() else self.drain).set()
+
+
+def make_exporter(config: DestinationConfig) -> Exporter:
+    """The exporter of a destination's kind."""
+    match config.kind:
+        case "otlp":
+            return otlp_exporter(config)
+        case "sgp":
+            return sgp_exporter(config)
+        case "file":
+            return FileExporter(config)
+
+
+class Service:
+    """One sidecar, from configuration to closing ledger. Must be made on the running loop."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.loop = asyncio.get_running_loop()
+        self.events = Events()
+        portions = portion(memory_limit(config, read_cgroup_limit()), config.destinations)
+        self.memory = Memory(portions.custody, portions.working)
+        self.pipelines = [
+            Pipeline(
+                Destination(
+                    each,
+                    make_exporter(each),
+                    bounds,
+                    memory=self.memory,
+                    events=self.events,
+                    crowded=self._crowded,
+                    clock=self.loop.time,
+                )
+            )
+            for each, bounds in zip(config.destinations, portions.destinations, strict=True)
+        ]
+        destinations = [pipeline.destination for pipeline in self.pipelines]
+        self.intake = Intake(destinations, self.memory, self.loop.time)
+        self.door = Door(
+            self.intake.offer,
+            self.memory,
+            DoorLimits(int(config.limits.max_request_bytes), int(config.limits.max_span_bytes)),
+            takes=self.intake.formats(),
+            accounts=[each.account_id for each in config.destinations if each.account_id is not None],
+            fill=self.intake.fill,
+        )
+        self.connections = Connections(self._connection_limits(), self.door, self.loop)
+        self.view = View(
+            pipelines=self.pipelines,
+            receptions=list(self.door.receptions.values()),
+            memory=self.memory,
+            events=self.events,
+            intake=self.intake,
+            connections=lambda: len(self.connections),
+            now=self.loop.time,
+        )
+        self.admin = Admin(self.view, ready=lambda: self.ready, stuck=self._stuck)
+        self.stuck_at: float | None = None
+        self.ready = False
+
+    def __repr__(self) -> str:
+        return f"<Service {self.pipelines!r}>"
+
+    async def run(self, stop: Stop) -> None:
+        """Serve until `stop`, then drain. Raises StartError or ConfigError where it cannot start."""
+        async with contextlib.AsyncExitStack() as stack:
+            for pipeline in self.pipelines:
+                await pipeline.destination.exporter.open()
+                stack.push_async_callback(pipeline.destination.exporter.close)
+            running = [asyncio.create_task(pipeline.run()) for pipeline in self.pipelines]
+            stack.push_async_callback(self._end, running)
+            if self.config.admin.listen is not None:
+                await self.admin.start(self.config.admin.listen)
+                stack.push_async_callback(self.admin.stop)
+            listeners = await stack.enter_async_context(self._listening())
+            trimming = asyncio.create_task(self._trim_when_idle())
+            stack.callback(trimming.cancel)
+            self.door.draining = False
+            self.ready = True
+            log.info("ready", extra={"kind": "ready", "socket": str(self.config.socket.path)})
+            await stop.drain.wait()
+            await self._drain(stop, listeners, running)
+        self._close_books()
+
+    # Stopping, in the order in which it happens
+
+    async def _drain(self, stop: Stop, listeners: contextlib.AsyncExitStack, running: list[asyncio.Task[None]]) -> None:
+        deadline = self.loop.time() + self.config.drain.deadline
+        self.stuck_at = deadline + STUCK
+        log.info("draining", extra={"kind": "draining", "seconds": float(self.config.drain.deadline)})
+        receipts = asyncio.create_task(self._write_receipts())
+        # Apps may still be flushing: not ready any more, but taking spans.
+        self.ready = False
+        await _first(stop.now.wait(), timeout=self.config.drain.linger)
+        await listeners.aclose()
+        self.door.draining = True
+        await self.connections.close(0.0 if stop.now.is_set() else IN_HAND)
+        for pipeline in self.pipelines:
+            pipeline.drain()
+        empty = asyncio.gather(*running)
+        await _first(stop.now.wait(), asyncio.shield(empty), timeout=deadline - self.loop.time())
+        for pipeline in self.pipelines:
+            pipeline.abandon()
+        await empty
+        receipts.cancel()
+
+    async def _end(self, running: list[asyncio.Task[None]]) -> None:
+        """Also where the start failed half way: nothing is held then."""
+        for pipeline in self.pipelines:
+            pipeline.abandon()
+        await asyncio.gather(*running)
+
+    async def _write_receipts(self) -> None:
+        while True:
+            self._write_receipt()
+            await asyncio.sleep(RECEIPT)
+
+    def _write_receipt(self) -> None:
+        path = self.config.drain.termination_message
+        if path is None:
+            return
+        try:
+            path.write_bytes(msgspec.json.encode(self.view.ledger()))
+        except OSError as error:
+            self.events.record("receipt", "", f"drain.termination_message {path}: {error.strerror}")
+
+    def _close_books(self) -> None:
+        self._write_receipt()
+        log.info("closed", extra={"kind": "closed", "ledger": self.view.ledger()})
+
+    def _stuck(self) -> str | None:
+        if self.stuck_at is not None and self.loop.time() > self.stuck_at:
+            return "the drain has not ended at its deadline"
+        return None
+
+    # Starting
+
+    @contextlib.asynccontextmanager
+    async def _listening(self) -> AsyncIterator[contextlib.AsyncExitStack]:
+        """Everything that listens, in a stack that can be closed before this context ends."""
+        async with contextlib.AsyncExitStack() as listeners:
+            await listeners.enter_async_context(listen_unix(self.config.socket, self._connection))
+            if self.config.listen is not None:
+                await listeners.enter_async_context(listen_tcp(self.config.listen, self._connection))
+            yield listeners
+
+    def _connection(self) -> Connection:
+        return Connection(self.connections, self.door, self.memory)
+
+    def _connection_limits(self) -> ConnectionLimits:
+        limits = self.config.limits
+        allowed = self.config.socket.allow_uids
+        return ConnectionLimits(
+            max_request_bytes=int(limits.max_request_bytes),
+            max_connections=limits.max_connections,
+            idle_timeout=limits.idle_timeout,
+            header_timeout=limits.header_timeout,
+            body_timeout=limits.body_timeout,
+            allow_uids=None if allowed is None else frozenset(allowed),
+        )
+
+    def _crowded(self) -> bool:
+        return self.connections.agents.alive > 1
+
+    async def _trim_when_idle(self) -> None:
+        """Give freed memory back when nothing has been held for a while: allocators keep it for the next burst."""
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl does not
+        idle = 0.0
+        while trim is not None:
+            await asyncio.sleep(IDLE_TRIM / 5)
+            before, idle = idle, 0.0 if self.memory.used else idle + IDLE_TRIM / 5
+            if before < IDLE_TRIM <= idle:
+                trim(0)
+
+
+async def _first(*waits: Awaitable[object], timeout: float) -> None:
+    """Return when one of them is done, or after `timeout` seconds."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    await asyncio.wait(tasks, timeout=max(0.0, timeout), return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()

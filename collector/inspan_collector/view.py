@@ -1,0 +1,91 @@
+"""What the asides may look at: everything, read only."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from inspan_collector.config.destination import shown_url
+from inspan_collector.events import Events
+from inspan_collector.ledger import Reception
+from inspan_collector.memory import Memory
+from inspan_collector.pipeline.destination import Destination
+from inspan_collector.pipeline.intake import Intake
+from inspan_collector.pipeline.pipeline import Pipeline
+
+
+class View(msgspec.Struct, frozen=True):
+    """A running service, for those who only read. now: loop time in seconds."""
+
+    pipelines: Sequence[Pipeline]
+    receptions: Sequence[Reception]
+    memory: Memory
+    events: Events
+    intake: Intake
+    connections: Callable[[], int]
+    now: Callable[[], float]
+
+    @property
+    def destinations(self) -> list[Destination]:
+        """In the order of the configuration."""
+        return [pipeline.destination for pipeline in self.pipelines]
+
+    def imbalance(self) -> int:
+        """Spans by which any book differs from what the stages hold; 0 when all is right."""
+        return sum(pipeline.imbalance() for pipeline in self.pipelines) + sum(
+            reception.imbalance() for reception in self.receptions
+        )
+
+    def ledger(self) -> dict[str, Any]:
+        """The books as they stand: both laws, with their sums."""
+        return {
+            "dialects": {
+                book.dialect: {
+                    "received": book.received,
+                    "accepted": book.accepted,
+                    "refused": {reason: count for reason, count in book.refused.items() if count},
+                }
+                for book in self.receptions
+            },
+            "destinations": {d.name: {k: v for k, v in d.ledger.snapshot().items() if v} for d in self.destinations},
+            "imbalance": self.imbalance(),
+        }
+
+    def status(self) -> dict[str, Any]:
+        """Everything an operator asks for first. Numbers and reasons only, never what a span says."""
+        return {
+            "ledger": self.ledger(),
+            "memory": {"bytes": self.memory.used, "limit_bytes": self.memory.limit},
+            "connections": self.connections(),
+            "accepted_without_use": self.intake.unkept,
+            "destinations": [self._destination(pipeline) for pipeline in self.pipelines],
+            "events": self.events.sequence,
+        }
+
+    def _destination(self, pipeline: Pipeline) -> dict[str, Any]:
+        d = pipeline.destination
+        oldest = d.queue.oldest()
+        now = self.now()
+        opened = d.exporter.connections()
+        return {
+            "name": d.name,
+            "kind": d.config.kind,
+            "to": str(d.config.path) if d.config.path else shown_url(d.config.url),
+            "gate": {
+                "state": d.gate.state,
+                "reason": d.gate.reason,
+                "seconds": round(now - d.gate.since, 3) if d.gate.since else None,
+            },
+            "queue": {
+                "spans": d.queue.held_spans,
+                "bytes": d.queue.held_bytes,
+                "capacity_spans": d.queue.max_spans,
+                "capacity_bytes": d.queue.max_bytes,
+                "oldest_age_seconds": None if oldest is None else round(now - oldest, 3),
+            },
+            "slots": {"used": len(pipeline.deliveries), "of": d.config.concurrency},
+            "batches": {"sent": sum(d.batch_spans.counts), "spans": int(d.batch_spans.total), "bytes": d.sent_bytes},
+            "connections": {"open": opened[0], "opened": opened[1]},
+            "learned_max_bytes": d.learned_bytes,
+            "quarantine": {"spans": d.quarantine.spans, "bytes": d.quarantine.bytes, "evicted": d.quarantine.evicted},
+        }

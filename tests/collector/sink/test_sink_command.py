@@ -1,0 +1,116 @@
+"""`inspan sink` as a process."""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+
+import aiohttp
+import pytest
+from sink_posts import otlp, post
+
+from inspan_collector.errors import ConfigError
+from inspan_collector.sink import Behaviour, Sink, add_arguments
+from inspan_collector.sink.command import build, progress_line
+
+PROGRAM = """
+import argparse, sys
+from inspan_collector.sink import add_arguments, serve
+parser = argparse.ArgumentParser()
+add_arguments(parser)
+sys.exit(serve(parser.parse_args()))
+"""
+
+
+def parsed(*flags: str) -> Sink:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return build(parser.parse_args(flags))
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+async def test_it_says_where_it_is_and_ends_with_its_count(stop):
+    command = (sys.executable, "-c", PROGRAM, "--listen", "127.0.0.1:0", "--json", "--status", "503", "--every", "2")
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    url = json.loads(await process.stdout.readline())["url"]
+    async with aiohttp.ClientSession() as client:
+        for status in (200, 503):
+            async with client.post(
+                url + "/v1/traces", data=otlp("a"), headers={"content-type": "application/x-protobuf"}
+            ) as answer:
+                assert answer.status == status
+    process.send_signal(stop)
+    count = json.loads(await process.stdout.read())
+    assert await process.wait() == 0
+    assert (count["spans"], count["answered"]) == (1, {"200": 1, "503": 1})
+
+
+def test_every_flag_reaches_the_behaviour():
+    sink = parsed(
+        *[
+            "--delay",
+            "10ms-80ms",
+            "--status",
+            "503",
+            "--every",
+            "3",
+            "--reset",
+            "4",
+            "--hang",
+            "5",
+            "--garbage",
+            "6",
+            "--max-bytes",
+            "1MiB",
+        ],
+        *[
+            "--reject-span",
+            "bad",
+            "--reject-status",
+            "reset",
+            "--retry-after",
+            "2",
+            "--partial",
+            "7",
+            "--close-idle",
+            "200ms",
+            "--seed",
+            "9",
+        ],
+    )
+    assert sink.behaviour == Behaviour(
+        delay="10ms-80ms",
+        status=503,
+        every=3,
+        reset_every=4,
+        hang_every=5,
+        garbage_every=6,
+        max_bytes=1 << 20,
+        reject_span="bad",
+        reject_status="reset",
+        retry_after="2",
+        partial=7,
+        close_idle="200ms",
+        seed=9,
+    )
+
+
+def test_without_flags_it_listens_on_loopback_and_behaves():
+    sink = parsed()
+    assert (sink.url, sink.behaviour) == ("http://127.0.0.1:4319", Behaviour())
+
+
+@pytest.mark.parametrize("flags", [["--every", "3"], ["--delay", "soon"], ["--listen", "nowhere"]])
+def test_flags_that_make_no_sense_are_a_configuration_error(flags):
+    with pytest.raises(ConfigError, match="inspan sink"):
+        parsed(*flags)
+
+
+async def test_the_progress_line_says_what_came_and_what_was_not_taken(client):
+    async with Sink(Behaviour(status=503, every=2)) as sink:
+        for _ in range(4):
+            await post(client, sink, otlp("a", "b"))
+        line = "4 spans in 4 requests, 2 not taken, largest 2, 1 of 1 connections open"
+        assert progress_line(sink) == line

@@ -1,0 +1,217 @@
+"""The contract of SGP's batch endpoint, clause by clause. Source: scale_gp_beta 0.7.0, `spans.upsert_batch`."""
+
+import itertools
+import random
+from datetime import UTC, datetime
+
+import pytest
+from sink_posts import JSON, post, put, sgp_span
+
+from inspan_collector.sink import Sink
+from inspan_collector.sink.rows import Rows
+from inspan_collector.sink.sgp import Posted, Refused
+
+END = "2026-11-21T01:09:42+00:00"
+
+
+async def test_an_upsert_is_confirmed_with_a_list_of_its_spans(client):
+    spans = [sgp_span("a", input={"text": "ü"}), sgp_span("b", parent_id="a", end_timestamp=END)]
+    async with Sink() as sink:
+        assert await put(client, sink, *spans) == (200, {"items": spans, "object": "list"})
+        count = sink.count()
+        assert (count.spans, count.unique, count.rows) == (2, 2, 2)
+
+
+async def test_post_is_taken_as_well_as_put(client):
+    async with Sink() as sink:
+        body = b'{"items":[{"name":"n","trace_id":"t","id":"s","start_timestamp":"2026-11-21T01:09:41Z"}]}'
+        status, _, _ = await post(client, sink, body, JSON, "/v5/spans/batch")
+        assert (status, sink.count().rows) == (200, 1)
+
+
+async def test_a_span_without_an_id_is_given_one(client):
+    async with Sink() as sink:
+        status, answer = await put(client, sink, sgp_span(None), sgp_span(None))
+        assert status == 200
+        assert len({span["id"] for span in answer["items"]}) == 2
+        assert sink.count().unique == 2
+
+
+async def test_the_api_key_is_asked_for_where_one_is_set(client):
+    async with Sink(api_key="right") as sink:
+        assert (await put(client, sink, sgp_span(), key="wrong"))[0] == 401
+        assert (await put(client, sink, sgp_span(), key="right"))[0] == 200
+        assert sink.count().spans == 1
+
+
+async def test_a_thousand_spans_are_taken_and_one_more_is_422(client):
+    spans = [sgp_span(str(number)) for number in range(1001)]
+    async with Sink() as sink:
+        assert (await put(client, sink, *spans))[0] == 422
+        assert (await put(client, sink, *spans[:1000]))[0] == 200
+        assert (sink.count().spans, sink.count().largest_batch) == (1000, 1000)
+
+
+@pytest.mark.parametrize("field", ["name", "start_timestamp", "trace_id"])
+async def test_a_missing_field_is_422_and_named(client, field):
+    broken = sgp_span("b")
+    del broken[field]
+    async with Sink() as sink:
+        status, answer = await put(client, sink, sgp_span("a"), broken)
+        assert (status, sink.count().rows) == (422, 0)
+        assert field in answer["detail"] and "items[1]" in answer["detail"]
+
+
+@pytest.mark.parametrize("fields", [{"name": 3}, {"start_timestamp": "yesterday"}, {"id": 7}])
+async def test_a_field_of_the_wrong_type_is_422_and_named(client, fields):
+    async with Sink() as sink:
+        status, answer = await put(client, sink, {**sgp_span(), **fields})
+        assert status == 422
+        assert next(iter(fields)) in answer["detail"]
+
+
+@pytest.mark.parametrize("end", ["2026-11-21T01:09:40Z", "2026-11-21T02:09:40+01:00", "2026-11-21T01:09:40"])
+async def test_an_end_before_its_start_is_422_for_the_whole_batch(client, end):
+    async with Sink() as sink:
+        status, answer = await put(client, sink, sgp_span("a"), sgp_span("b", end_timestamp=end))
+        assert (status, sink.count().rows) == (422, 0)
+        assert "items[1].end_timestamp" in answer["detail"]
+
+
+@pytest.mark.parametrize("field", ["id", "trace_id", "parent_id", "group_id"])
+async def test_nul_in_an_id_is_400_and_named(client, field):
+    async with Sink() as sink:
+        status, answer = await put(client, sink, {**sgp_span(), field: "a\0b"})
+        assert (status, sink.count().rows) == (400, 0)
+        assert f"items[0].{field}" in answer["detail"]
+
+
+@pytest.mark.parametrize("field", [b"id", b"input"])
+async def test_invalid_utf8_is_400_and_the_field_named(client, field):
+    body = b'{"items":[{"name":"n","trace_id":"t","start_timestamp":"2026-11-21T01:09:41Z","%b":"\xff"}]}' % field
+    async with Sink() as sink:
+        status, answer, _ = await post(client, sink, body, JSON, "/v5/spans/batch")
+        assert status == 400
+        assert b"items[0]." + field in answer
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"items":[\xff]}', b'{"items":' + b"[" * 5000])
+async def test_what_is_not_json_is_400(client, body):
+    async with Sink() as sink:
+        assert (await post(client, sink, body, JSON, "/v5/spans/batch"))[0] == 400
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b'{"items":3}', b'{"items":[3]}'])
+async def test_json_of_another_shape_is_422(client, body):
+    async with Sink() as sink:
+        assert (await post(client, sink, body, JSON, "/v5/spans/batch"))[0] == 422
+
+
+@pytest.mark.parametrize("field", ["id", "group_id"])
+@pytest.mark.parametrize(("text", "status"), [("a" * 256, 200), ("a" * 257, 422), ("ü" * 128, 200), ("ü" * 129, 400)])
+async def test_ids_have_at_most_256_characters_and_256_bytes(client, field, text, status):
+    async with Sink() as sink:
+        answered, answer = await put(client, sink, {**sgp_span(), field: text})
+        assert answered == status
+        assert status == 200 or f"items[0].{field}" in answer["detail"]
+
+
+async def test_a_parent_in_another_trace_is_409_and_nothing_is_written(client):
+    async with Sink() as sink:
+        await put(client, sink, sgp_span("p", "t1"))
+        status, _ = await put(client, sink, sgp_span("x", "t2"), sgp_span("c", "t2", parent_id="p"))
+        assert (status, sink.count().rows, sink.count().spans) == (409, 1, 1)
+        within, _ = await put(client, sink, sgp_span("q", "t3"), sgp_span("c", "t2", parent_id="q"))
+        assert (within, sink.count().rows) == (409, 1)
+
+
+async def test_a_parent_that_is_not_there_yet_is_no_fault(client):
+    async with Sink() as sink:
+        assert (await put(client, sink, sgp_span("c", parent_id="p")))[0] == 200
+        assert (await put(client, sink, sgp_span("p")))[0] == 200
+
+
+async def test_the_same_id_in_two_traces_is_two_spans_and_each_is_its_childrens_parent(client):
+    async with Sink() as sink:
+        assert (await put(client, sink, sgp_span("p", "t1"), sgp_span("p", "t2")))[0] == 200
+        assert (await put(client, sink, sgp_span("c", "t2", parent_id="p")))[0] == 200
+        assert sink.count().rows == 3
+
+
+@pytest.mark.parametrize(
+    "batches", [[[("a", "a")]], [[("a", "b"), ("b", "a")]], [[("a", "b")], [("b", "c"), ("c", "a")]]]
+)
+async def test_parents_in_a_circle_are_409_and_nothing_of_that_batch_is_written(client, batches):
+    async with Sink() as sink:
+        for batch in batches[:-1]:
+            assert (await put(client, sink, *(sgp_span(id, parent_id=parent) for id, parent in batch)))[0] == 200
+        before = sink.count().rows
+        status, _ = await put(client, sink, *(sgp_span(id, parent_id=parent) for id, parent in batches[-1]))
+        assert (status, sink.count().rows) == (409, before)
+
+
+async def test_a_span_that_gave_up_its_parent_is_no_part_of_a_circle(client):
+    async with Sink() as sink:
+        await put(client, sink, sgp_span("a", parent_id="b"))
+        assert (await put(client, sink, sgp_span("a"), sgp_span("b", parent_id="a")))[0] == 200
+
+
+async def test_a_repost_is_harmless(client):
+    async with Sink() as sink:
+        for _ in range(3):
+            await put(client, sink, sgp_span("a", end_timestamp=END))
+        assert (sink.count().spans, sink.count().unique, sink.count().rows) == (3, 1, 1)
+
+
+async def test_a_start_on_another_utc_day_makes_a_second_row_of_one_span(client):
+    async with Sink() as sink:
+        await put(client, sink, sgp_span("a"), sgp_span("a", start_timestamp="2026-11-22T00:30:00+01:00"))
+        assert (sink.count().unique, sink.count().rows) == (1, 1)
+        await put(client, sink, sgp_span("a", start_timestamp="2026-11-22T00:30:00Z"))
+        assert (sink.count().unique, sink.count().rows) == (1, 2)
+
+
+def copy(parent: str | None, *, ended: bool) -> Posted:
+    start = datetime(2026, 11, 21, tzinfo=UTC)
+    return Posted("n", start, "t", "s", parent, None, start if ended else None)
+
+
+@pytest.mark.parametrize("ends", itertools.product([False, True], repeat=3))
+@pytest.mark.parametrize("together", [False, True])
+def test_a_completed_copy_beats_an_open_one_else_the_later_wins(ends, together):
+    copies = [copy(f"p{number}", ended=ended) for number, ended in enumerate(ends)]
+    rows = Rows()
+    for batch in [copies] if together else [[one] for one in copies]:
+        rows.write(rows.merge(batch))
+    winner = max(range(3), key=lambda number: (ends[number], number))
+    (row,) = rows.by_identity.values()
+    assert (row.parent_id, row.ended) == (f"p{winner}", ends[winner])
+
+
+def test_circles_are_found_exactly_where_a_walk_finds_them():
+    seed = random.SystemRandom().randrange(1 << 32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    for _ in range(300):
+        rows, truth = Rows(), {}
+        for _ in range(rng.randint(1, 4)):
+            batch = {
+                f"s{rng.randrange(8)}": rng.choice([None, f"s{rng.randrange(8)}"]) for _ in range(rng.randint(1, 5))
+            }
+            after = {**truth, **batch}
+            copies = [Posted("n", copy(None, ended=False).start_timestamp, "t", s, p) for s, p in batch.items()]
+            if any(circles(after, span) for span in after):
+                with pytest.raises(Refused, match="circle"):
+                    rows.merge(copies)
+            else:
+                rows.write(rows.merge(copies))
+                truth = after
+
+
+def circles(parents: dict[str, str | None], start: str) -> bool:
+    at = parents.get(start)
+    for _ in parents:
+        if at is None or at == start:
+            break
+        at = parents.get(at)
+    return at == start
