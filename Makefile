@@ -49,7 +49,7 @@ e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) ## the heavy t
 
 clean: ## remove what the verbs installed and left behind
 	rm -rf .venv .venv-upstream .venv-e2e .venv-lock .bench build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
-	find client collector tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first python3 that is new enough and really starts: a version manager's shim may exist and refuse.
 define new_venv

@@ -29,7 +29,10 @@ class Agent:
 
 
 class Agents:
-    """The agents that have a connection now. Connections of one pid share one `Agent`."""
+    """The agents that have a connection now. Connections of one pid share one `Agent`.
+
+    alive: how many agents there are.
+    """
 
     __slots__ = ("_by_pid", "_next_number", "alive")
 
@@ -49,7 +52,6 @@ class Agents:
             self.alive += 1
             if pid > 0:
                 self._by_pid[pid] = agent
-        self.alive += not agent.connections
         agent.connections += 1
         return agent
 
@@ -57,7 +59,6 @@ class Agents:
         """One of its connections is gone; with the last one its pid is forgotten, since the kernel reuses pids."""
         agent.connections -= 1
         if not agent.connections:
-            self.alive -= 1
             self.alive -= 1
             self._by_pid.pop(agent.pid, None)
 

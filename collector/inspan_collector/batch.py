@@ -13,13 +13,6 @@ class Limits(msgspec.Struct, frozen=True):
     linger: float
 
 
-class Receipt(msgspec.Struct, frozen=True):
-    """What an upstream said to a delivered batch. rejected: spans it took note of and threw away (partial success)."""
-
-    rejected: int = 0
-    message: str = ""
-
-
 class Batch:
     """Chunks of one format that go upstream in one body, and how often they failed.
 

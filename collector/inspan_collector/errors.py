@@ -39,22 +39,28 @@ class UnsupportedEncoding(InspanError):
 class Later(InspanError):
     """The upstream cannot take this now; nothing is wrong with the spans.
 
+    words: the upstream's own, which may quote a span: for logs and quarantine, never for the admin address.
     retry_after: seconds that the upstream asked for, None when it did not say.
     """
 
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+    def __init__(self, reason: str, words: str = "", retry_after: float | None = None) -> None:
         super().__init__(reason)
+        self.words = words
         self.retry_after = retry_after
 
 
 class Isolate(InspanError):
-    """The upstream refuses something in this batch. status: its HTTP status; message: its words."""
+    """The upstream refuses something in this batch. status: of its answer; words: see Later."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(f"{status} {message}")
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(str(status))
         self.status = status
-        self.message = message
+        self.words = words
 
 
 class Pause(InspanError):
-    """The configuration is wrong, not the spans: keep everything and say so."""
+    """The configuration is wrong, not the spans: keep everything and say so. words: see Later."""
+
+    def __init__(self, reason: str, words: str = "") -> None:
+        super().__init__(reason)
+        self.words = words

@@ -50,10 +50,11 @@ class Events:
     def __repr__(self) -> str:
         return f"<Events {len(self.kept)} kept, last {self.sequence}>"
 
-    def record(
-        self, kind: str, destination: str, message: str, *, spans: int = 0, level: int = logging.WARNING
-    ) -> None:
-        """Keep the event; log it where its kind is new at this destination, else count it."""
+    def record(self, kind: str, destination: str, message: str, *, spans: int = 0, words: str = "") -> None:
+        """Keep the event; log it where its kind is new at this destination, else count it.
+
+        words: an upstream's own, which may quote a span: they are logged, and not kept.
+        """
         self.sequence += 1
         self.kept.append(Event(self.sequence, self.wall(), kind, destination, message, spans))
         now = self.clock()
@@ -62,11 +63,11 @@ class Events:
             repeats.count += 1
             repeats.spans += spans
             return
-        extra = {"kind": kind, "destination": destination, "spans": spans}
+        extra: dict[str, object] = {"kind": kind, "destination": destination, "spans": spans, "words": words}
         if repeats is not None and repeats.count:
             extra |= {"repeated": repeats.count, "repeated_spans": repeats.spans}
         self.quiet[kind, destination] = _Repeats(now)
-        log.log(level, message, extra=extra)
+        log.warning(message, extra=extra)
 
     def after(self, sequence: int) -> list[Event]:
         """Events with a higher sequence number, oldest first."""

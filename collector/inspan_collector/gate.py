@@ -31,6 +31,7 @@ class Gate:
         self.since = 0.0  # time at which the state last changed
         self.next = 0.0  # time at which the next probe may start
         self.backoff = initial
+        self.obeyed = MAX_RETRY_AFTER
         self.probing = False
         self.failures = 0  # in a row
 
@@ -69,12 +70,13 @@ class Gate:
         Attempts that were under way when the gate shut tell the same fact again: of them only a longer
         `retry_after` (seconds) counts.
         """
-        asked = None if retry_after is None else now + min(retry_after, MAX_RETRY_AFTER)
+        asked = 0.0 if retry_after is None else now + min(retry_after, self.obeyed)
         if self.state != "open" and not probe:
-            self.next = max(self.next, asked or 0.0)
+            self.next = max(self.next, asked)
             return False
         changed = self._change("shut", now, reason)
-        self.next = asked or now + self.uniform(self.backoff * MIN_SHARE, self.backoff)
+        least = self.backoff * MIN_SHARE  # also where the upstream says 0, and means it each time
+        self.next = max(asked, now + (self.uniform(least, self.backoff) if retry_after is None else least))
         self.backoff = min(self.backoff * GROWTH, self.longest)
         return changed
 
@@ -89,9 +91,9 @@ class Gate:
         self.probing = False
 
     def hurry(self, now: float) -> None:
-        """Draining: the wait in hand is cut short and later ones stay at the shortest."""
+        """Draining: the wait in hand is cut short and later ones stay at the shortest, whatever is asked for."""
         self.next = min(self.next, now)
-        self.backoff = self.longest = self.initial
+        self.backoff = self.longest = self.obeyed = self.initial
 
     def _change(self, state: State, now: float, reason: str) -> bool:
         changed = state != self.state

@@ -2,17 +2,23 @@
 
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Final, Literal
+from typing import Final
 
 from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk
-from inspan_collector.ledger import DROPPED_EXPIRED, DROPPED_QUEUE_FULL, ENQUEUED, IN_FLIGHT, QUEUED, Ledger
+from inspan_collector.ledger import (
+    DROPPED_EXPIRED,
+    DROPPED_QUEUE_FULL,
+    ENQUEUED,
+    IN_FLIGHT,
+    QUEUED,
+    Ledger,
+    QueueRefusal,
+)
 
 PRESSURE: Final = 0.5  # of a bound; below it there is room for everyone and nobody is compared
 SHARE: Final = 8  # times the free room is what one agent may hold: alone it gets 8/9, two get 8/17 each,
 #                   and a newcomer always finds room (dynamic thresholds, Choudhury and Hahne 1998)
-
-Refusal = Literal["queue_full", "fair_share", "too_large"]  # too_large: would not fit into the empty queue
 
 
 class Lane:
@@ -83,7 +89,7 @@ class Queue:
         """0.0 to 1.0: how full the fuller of the two bounds is."""
         return max(self.held_spans / self.max_spans, self.held_bytes / self.max_bytes)
 
-    def offer(self, chunk: Chunk) -> Refusal | None:
+    def offer(self, chunk: Chunk) -> QueueRefusal | None:
         """Take the chunk, or say why not."""
         refusal = self._refusal(chunk)
         if refusal and not (self.evict and refusal == "queue_full" and self._make_room(chunk)):
@@ -101,7 +107,7 @@ class Queue:
             self.wake()
         return None
 
-    def _refusal(self, chunk: Chunk) -> Refusal | None:
+    def _refusal(self, chunk: Chunk) -> QueueRefusal | None:
         if chunk.spans > self.max_spans or chunk.size > self.max_bytes:
             return "too_large"
         free_spans = self.max_spans - self.held_spans

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-FIELDS = ("kind", "destination", "spans", "repeated", "repeated_spans", "socket", "seconds", "ledger")
+FIELDS = ("kind", "destination", "spans", "words", "repeated", "repeated_spans", "socket", "seconds", "ledger")
 
 
 class JsonLines(logging.Formatter):

@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = arguments.command(arguments)
     except (ConfigError, StartError) as error:
-        print(f"inspan: {error}", file=sys.stderr)
+        sys.stderr.write(f"inspan: {error}\n")
         return 2
     except KeyboardInterrupt:
         return 130

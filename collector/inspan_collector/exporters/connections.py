@@ -15,7 +15,7 @@ from aiohttp import hdrs
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
 
-from inspan_collector.config.model import DestinationConfig
+from inspan_collector.config.destination import DestinationConfig, shown_url
 from inspan_collector.errors import ConfigError, Later, Pause
 
 MAX_ANSWER: Final = 64 << 10  # bytes of an answer that are read: a partial success and its message are far smaller
@@ -47,6 +47,7 @@ class Body(Payload):
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         """The length is known and was announced."""
+        del content_length
         await self.write(writer)
 
 
@@ -76,7 +77,7 @@ class Connections:
         try:
             return await self._post(session, method, url, payload, headers)
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
-            raise Pause(f"TLS to {url} failed: {error}; check the certificates and tls.ca_file") from None
+            raise Pause(f"TLS to {shown_url(url)} failed: {error}; check the certificates and tls.ca_file") from None
         except TimeoutError:
             raise Later(f"no answer within {self.config.timeout} s") from None
         except (aiohttp.ClientError, OSError) as error:
@@ -108,11 +109,11 @@ class Connections:
         async with session.request(
             method, url, data=Body(payload), headers=headers, allow_redirects=False, trace_request_ctx=trace
         ) as response:
-            words = await response.content.read(MAX_ANSWER)
+            words = b""
+            while len(words) < MAX_ANSWER and (more := await response.content.read(MAX_ANSWER)):
+                words += more
             if not response.content.at_eof():
-                rest = await response.content.read(MAX_ANSWER)
-                if rest:
-                    response.close()  # an answer without end must not keep the slot, nor the connection
+                response.close()  # an answer without end must not keep the slot, nor the connection
             return Answer(status=response.status, words=words, headers=response.headers)
 
     def _current(self) -> aiohttp.ClientSession:

@@ -7,10 +7,10 @@ from typing import Final
 
 import msgspec
 
-from inspan_collector.batch import Receipt
 from inspan_collector.config.model import DestinationConfig
 from inspan_collector.errors import Later, StartError
 from inspan_collector.formats import Format
+from inspan_collector.receipt import Receipt
 
 FORMATS: Final = frozenset({"otlp_protobuf", "otlp_json", "span_json"})
 NAMES: Final = {"otlp_protobuf": "otlp.pb", "otlp_json": "otlp.jsonl", "span_json": "spans.jsonl"}

@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from inspan_collector.batch import Receipt
 from inspan_collector.config.model import DestinationConfig
 from inspan_collector.exporters.compress import Compressor
 from inspan_collector.exporters.connections import Connections
 from inspan_collector.exporters.headers import request_headers
 from inspan_collector.exporters.verdict import raise_for
 from inspan_collector.formats import Format
+from inspan_collector.receipt import Receipt
 
 
 class Shape(msgspec.Struct, frozen=True):

@@ -1,9 +1,9 @@
 """SGP: spans upserted in batches, `PUT /v5/spans/batch`."""
 
 from inspan.wire import SGP_BATCH
-from inspan_collector.batch import Receipt
 from inspan_collector.config.model import DestinationConfig
 from inspan_collector.exporters.http import HttpExporter, Shape
+from inspan_collector.receipt import Receipt
 
 
 def sgp_exporter(config: DestinationConfig) -> HttpExporter:

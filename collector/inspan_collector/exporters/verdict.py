@@ -51,10 +51,10 @@ def raise_for(status: int, words: bytes, headers: Mapping[str, str], wall: float
         return
     message = words.decode("utf-8", "replace")[:MAX_MESSAGE].strip()
     if status in LATER or status >= 500:
-        raise Later(f"{status} {message}", retry_after(headers, wall))
+        raise Later(str(status), message, retry_after(headers, wall))
     if status in REFUSED:
         raise Isolate(status, message)
     if 300 <= status < 400:
         location = headers.get("location", "nowhere")
         raise Pause(f"{status}: the upstream redirects to {location}; set the url to where spans should go")
-    raise Pause(f"{status} {message}; check url, headers and credentials")
+    raise Pause(f"{status}: check url, headers and credentials", message)

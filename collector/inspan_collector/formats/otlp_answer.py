@@ -10,8 +10,8 @@ from typing import Any, Final
 import msgspec
 from google.protobuf.message import DecodeError
 
-from inspan_collector.batch import Receipt
 from inspan_collector.formats.descriptors import message_classes
+from inspan_collector.receipt import Receipt
 
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"

@@ -5,7 +5,7 @@ of a span is decoded. Fields that we do not know pass through.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from operator import itemgetter
 from typing import Any, Final
@@ -34,6 +34,7 @@ _parse: Final = message_classes(_SHALLOW)["Request"].FromString
 # shape of their requests is the same as ours.
 _IDS: Final = 28  # bytes of both fields with their tags and lengths
 _ids: Final = itemgetter(slice(_IDS))
+_MIN_SPAN: Final = _IDS + 2  # bytes, with the tag and length of the span itself
 _FEW: Final = 4  # spans; below, comparing one by one is cheaper than joining
 
 _MAX_FRAME: Final = 6  # bytes: a tag, and a length of 32 bits
@@ -44,12 +45,16 @@ _SPAN: Final = b"\x12"
 
 def scan(body: bytes) -> Scan:
     """Count the spans; each must have its ids. See Format.scan."""
+    request = _request(body)
     begins: list[bytes] = []
-    for resource in _request(body).resources:
+    for resource in request.resources:
         for scope in resource.scopes:
-            begins += map(_ids, scope.spans)
+            spans = scope.spans
+            if len(spans) * _MIN_SPAN > len(body):  # millions of empty ones: refused before they are objects
+                _check_ids(request, body)
+            begins += map(_ids, spans)
     if not _all_begin_with_ids(begins):
-        _check_ids(body)
+        _check_ids(request, body)
     return Scan(len(begins))
 
 
@@ -130,9 +135,10 @@ def _begins_with_ids(begin: bytes) -> bool:
     return len(begin) == _IDS and begin[:2] == b"\x0a\x10" and begin[18:20] == b"\x12\x08"
 
 
-def _check_ids(body: bytes) -> None:
+def _check_ids(request: Any, body: bytes) -> None:
     """Raise unless every span has its ids, in whatever order its fields come."""
-    index = next((i for i, span in enumerate(_spans(body)) if not _has_ids(span)), None)
+    spans = (span for resource in request.resources for scope in resource.scopes for span in scope.spans)
+    index = next((i for i, span in enumerate(spans) if not _has_ids(span)), None)
     if index is None:
         return
     position = next(islice(walk(body), index, None))[0] if len(body) <= MAX_EXPLAINED else 0
@@ -140,10 +146,6 @@ def _check_ids(body: bytes) -> None:
     if index == 0:
         raise NotTraces(f"{why}: metrics and logs have paths of their own", position)
     raise MalformedChunk(why, position)
-
-
-def _spans(body: bytes) -> Iterator[bytes]:
-    return (span for resource in _request(body).resources for scope in resource.scopes for span in scope.spans)
 
 
 def _has_ids(span: bytes) -> bool:

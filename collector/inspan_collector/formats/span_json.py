@@ -14,7 +14,7 @@ from msgspec.json import Decoder
 from inspan_collector.errors import MalformedChunk
 from inspan_collector.formats import json_text
 from inspan_collector.formats.cut import Framing, Resource, Scope, cut
-from inspan_collector.formats.format import Scan
+from inspan_collector.formats.format import MAX_EXPLAINED, Scan
 
 name: Final = "span_json"
 content_type: Final = "application/json"
@@ -189,6 +189,8 @@ def _among(body: bytes, member: str) -> tuple[bytes, list[Head]]:
 def _broken_line(body: bytes, error: MalformedChunk) -> MalformedChunk:
     """The error of the first line that is no span, with its position in the body; `error` if each is one."""
     position = 0
+    if len(body) > MAX_EXPLAINED:
+        return MalformedChunk("one of the lines is no span", position)
     for line in body.split(b"\n"):
         try:
             if line and not line.isspace():

@@ -1,4 +1,10 @@
-"""Cut a batch in flight into smaller ones; the spans stay in custody and in the bounds of the queue."""
+"""Cut a batch in flight into smaller ones; the spans stay in custody and in the bounds of the queue.
+
+Always in halves: each part repeats the resource it came under, and that can be large. Cut into single spans at once, a
+request with a resource of 1 MB and 1,000 spans would take 1 GB.
+"""
+
+from collections.abc import Mapping
 
 from inspan_collector.batch import Batch, halves
 from inspan_collector.chunk import Chunk
@@ -8,35 +14,51 @@ from inspan_collector.queue import Queue
 
 def halve(queue: Queue, piece: Batch) -> list[Batch]:
     """Two batches with about half of the spans each, in order. The piece has at least two spans."""
-    if len(piece.chunks) > 1:
-        return [Batch(chunks, piece.failures) for chunks in halves(piece.chunks)]
-    chunk = piece.chunks[0]
-    parts = FORMATS[chunk.format].split(chunk.body, (chunk.spans + 1) // 2, chunk.size)
-    return [Batch([part], piece.failures) for part in queue.replace(chunk, parts)]
-
-
-def singles(queue: Queue, chunk: Chunk) -> list[Chunk]:
-    """One chunk for each span."""
-    if chunk.spans == 1:
-        return [chunk]
-    return queue.replace(chunk, FORMATS[chunk.format].split(chunk.body, 1, chunk.size))
+    chunks = halves(piece.chunks) if len(piece.chunks) > 1 else [[part] for part in _parts(queue, piece.chunks[0])]
+    return [Batch(part, piece.failures) for part in chunks]
 
 
 def first_and_rest(queue: Queue, piece: Batch) -> tuple[Batch, Batch]:
     """The first span alone, and all the others. The piece has at least two spans."""
-    first, *rest = singles(queue, piece.chunks[0])
+    first, rest = _shorten(queue, piece.chunks[0], 1, 0)
     return Batch([first], piece.failures), Batch(rest + piece.chunks[1:], piece.failures)
 
 
 def fit(queue: Queue, chunks: list[Chunk], max_bytes: int) -> list[Chunk]:
     """What of taken chunks goes into one batch now: a first chunk over a limit is cut, and the rest waits again."""
-    first = chunks[0]
-    max_spans = queue.limits.max_spans
-    if first.spans == 1 or (first.spans <= max_spans and first.size <= max_bytes):
+    first, rest = _shorten(queue, chunks[0], queue.limits.max_spans, max_bytes)
+    if not rest:
         return chunks
-    parts = FORMATS[first.format].split(first.body, max_spans, max_bytes)
-    if len(parts) == 1:
-        return chunks
-    made = queue.replace(first, parts)
-    queue.put_back(made[1:] + chunks[1:])
-    return made[:1]
+    queue.put_back(rest + chunks[1:])
+    return [first]
+
+
+def sort_out(queue: Queue, chunk: Chunk, faults: Mapping[int, str]) -> tuple[list[Chunk], list[tuple[Chunk, str]]]:
+    """(chunks with the sound spans, each broken span alone and why). faults: why, by the span's index in the chunk."""
+    if not faults:
+        return [chunk], []
+    if chunk.spans == 1:
+        return [], [(chunk, faults[0])]
+    sound: list[Chunk] = []
+    broken: list[tuple[Chunk, str]] = []
+    offset = 0
+    for part in _parts(queue, chunk):
+        here = {index - offset: why for index, why in faults.items() if offset <= index < offset + part.spans}
+        kept, bad = sort_out(queue, part, here)
+        sound += kept
+        broken += bad
+        offset += part.spans
+    return sound, broken
+
+
+def _shorten(queue: Queue, chunk: Chunk, max_spans: int, max_bytes: int) -> tuple[Chunk, list[Chunk]]:
+    """The beginning of a chunk that is under both limits, or its first span; and what follows."""
+    rest: list[Chunk] = []
+    while chunk.spans > 1 and (chunk.spans > max_spans or chunk.size > max_bytes):
+        chunk, *others = _parts(queue, chunk)
+        rest = others + rest
+    return chunk, rest
+
+
+def _parts(queue: Queue, chunk: Chunk) -> list[Chunk]:
+    return queue.replace(chunk, FORMATS[chunk.format].split(chunk.body, (chunk.spans + 1) // 2, 2 * chunk.size))

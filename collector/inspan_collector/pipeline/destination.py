@@ -7,20 +7,21 @@ from typing import Final, Protocol
 
 import msgspec
 
-from inspan_collector.batch import Limits, Receipt
+from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk
 from inspan_collector.config.model import DestinationConfig
 from inspan_collector.events import Events
 from inspan_collector.formats import Format
 from inspan_collector.gate import Gate
 from inspan_collector.histogram import BYTES, SECONDS, SPANS, Histogram
-from inspan_collector.ledger import DROPPED_QUEUE_FULL, ENQUEUED, Ledger
+from inspan_collector.ledger import DROPPED_QUEUE_FULL, ENQUEUED, Ledger, QueueRefusal
 from inspan_collector.memory import Memory
 from inspan_collector.pipeline.evidence import Tally
 from inspan_collector.pipeline.line import Line
 from inspan_collector.pipeline.room import Room
 from inspan_collector.quarantine import Quarantine
-from inspan_collector.queue import Queue, Refusal
+from inspan_collector.queue import Queue
+from inspan_collector.receipt import Receipt
 
 DECISIONS: Final = ("delivered", "later", "isolate", "pause", "abandoned")
 RAISE: Final = 1.05  # a learned byte limit grows by this at each full batch that is delivered, up to what is configured
@@ -112,7 +113,7 @@ class Destination:
         """Something changed that may allow a batch to be taken."""
         self.poked()
 
-    def offer(self, chunk: Chunk) -> Refusal | None:
+    def offer(self, chunk: Chunk) -> QueueRefusal | None:
         """Take the chunk into the queue, or say why not."""
         return self.queue.offer(chunk)
 
@@ -121,10 +122,10 @@ class Destination:
         self.ledger.move(ENQUEUED, DROPPED_QUEUE_FULL, spans)
         self.events.record("dropped", self.name, "queue full: spans that other destinations took", spans=spans)
 
-    def pause(self, reason: str, spans: int) -> None:
+    def pause(self, reason: str, spans: int, words: str = "") -> None:
         """The upstream will not have anything from us as we are configured: keep everything and say so, once."""
         if self.gate.pause(self.clock(), reason):
-            self.events.record("paused", self.name, f"paused, everything is kept: {reason}", spans=spans)
+            self.events.record("paused", self.name, f"paused, everything is kept: {reason}", spans=spans, words=words)
         self.end_search()
 
     def begin_search(self) -> None:
@@ -138,9 +139,11 @@ class Destination:
             self.searching.set_result(None)
             self.searching = None
 
-    def learn(self, refused_bytes: int) -> None:
-        """The upstream said 413 to a body of this size."""
-        self.learned_bytes = max(1, min(self.learned_bytes, refused_bytes // 2))
+    def learn(self, most: int) -> None:
+        """The upstream said 413: batches hold at most so many bytes from now on."""
+        if most >= self.learned_bytes:
+            return
+        self.learned_bytes = max(1, most)
         self.events.record("learned_limit", self.name, f"413: batches hold at most {self.learned_bytes} bytes for now")
 
     def unlearn(self, delivered_bytes: int) -> None:

@@ -68,3 +68,36 @@ class Mark(msgspec.Struct, frozen=True):
         failures = max(0, tally.failures - self.failures - own)
         rate: float = (failures + PRIOR) / (successes + failures + 1)
         return rate**run
+
+
+class Suspicion:
+    """Whether the failures of one delivery are bad luck, or its spans' doing."""
+
+    def __init__(self, tally: Tally) -> None:
+        self.tally = tally
+        self.mark: Mark | None = None  # where the tally stood when the first attempt failed
+        self.own = 0  # failures since
+        self.fresh = 0  # failures since a piece was last delivered or cut
+
+    def failed(self, format: str, *, refused: bool) -> None:
+        """One more attempt of this delivery failed."""
+        if self.mark is None:
+            self.mark = Mark.of(self.tally, format)
+        self.tally.failed(refused=refused)
+        self.own += 1
+        self.fresh += 1
+
+    def relieved(self) -> None:
+        """A piece was delivered, or cut: the next ones are judged by how they fare themselves."""
+        self.fresh = 0
+
+    def cut(self, failures: int) -> bool:
+        """A batch that failed twice while others succeeded is cut in two, and a piece of it likewise."""
+        return failures >= 2 and self._luck(self.fresh) < SUSPECT
+
+    def condemn(self, failures: int) -> bool:
+        """A span that stands alone and failed so often while others succeeded."""
+        return self._luck(failures) < CONDEMN
+
+    def _luck(self, run: int) -> float:
+        return 1.0 if self.mark is None else self.mark.luck(self.tally, self.own, run)

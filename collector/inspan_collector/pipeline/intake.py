@@ -4,9 +4,9 @@ from collections.abc import Callable, Hashable, Sequence
 
 from inspan_collector.chunk import Chunk, Custody
 from inspan_collector.formats import FORMATS, Scan, span_json
+from inspan_collector.ledger import QueueRefusal
 from inspan_collector.memory import Memory
 from inspan_collector.pipeline.destination import Destination
-from inspan_collector.queue import Refusal
 
 
 class Intake:
@@ -33,7 +33,7 @@ class Intake:
         fills = [taker.queue.fill() for takers in self.takers.values() for taker in takers]
         return min(fills, default=1.0)
 
-    def offer(self, format: str, body: bytes, scan: Scan, agent: Hashable, reserved: int) -> Refusal | None:
+    def offer(self, format: str, body: bytes, scan: Scan, agent: Hashable, reserved: int) -> QueueRefusal | None:
         """Give a scanned body to every destination that takes its format.
 
         reserved: bytes of custody that the caller holds for it. Returns None where at least one took it (or none had
@@ -41,7 +41,7 @@ class Intake:
         """
         custody = Custody(reserved, self.memory.release)
         custody.holders = 1  # ours, until everyone has been asked
-        refusal: Refusal | None = None
+        refusal: QueueRefusal | None = None
         turned_away: list[tuple[Destination, int]] = []
         taken = False
         for taker in self.takers[format]:

@@ -10,9 +10,8 @@ from inspan.wire import ACCOUNT, ACK, QUEUE_FILL
 from inspan_collector.errors import InspanError, MalformedChunk, TooLarge, UnsupportedEncoding
 from inspan_collector.formats import FORMATS, Scan
 from inspan_collector.inflate import ENCODINGS, inflate
-from inspan_collector.ledger import Reception
+from inspan_collector.ledger import QueueRefusal, Reception
 from inspan_collector.memory import Memory
-from inspan_collector.queue import Refusal as QueueRefusal
 from inspan_collector.receiver.answer import Answer
 from inspan_collector.receiver.dialects import NAMES, ROUTES, Dialect, Reading, Refusal
 from inspan_collector.receiver.dialects import spans as spans_dialect

@@ -54,7 +54,13 @@ def read_head(method: bytes, url: bytes, headers: dict[bytes, bytes], version: s
         _check_coding(headers[b"transfer-encoding"])
         size = None
     expect = b"expect" in headers and version == "1.1" and headers[b"expect"].lower() == b"100-continue"
-    return Head(_METHODS.get(method) or method.decode("latin-1"), path, headers, size, expect, agent)
+    return Head(_METHODS.get(method) or _rare(method), path, headers, size, expect, agent)
+
+
+def _rare(method: bytes) -> str:
+    if method == b"CONNECT":
+        raise BadRequest("this is no proxy: nothing to connect to")
+    return method.decode("latin-1")
 
 
 def _check_version(version: str, headers: dict[bytes, bytes]) -> None:

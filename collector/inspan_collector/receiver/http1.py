@@ -147,7 +147,8 @@ class Connection(Line):
             return
         self._pieces.append(piece)
         if self._size > head.budget:  # only where it was not announced: the parser ends a body at its content-length
-            refusal = self._reserve(head, self._size, max(GROWTH, self._size - head.budget))
+            most = self._max_body - head.budget  # so that growing past the limit is always noticed here
+            refusal = self._reserve(head, self._size, min(most, max(GROWTH, self._size - head.budget)))
             if refusal is not None:
                 self._refuse(head, refusal)
 

@@ -20,7 +20,7 @@ from inspan_collector.sink.tally import Count, Tally
 from inspan_collector.sink.verdict import Verdict, raw_answer
 
 LARGEST_BODY: Final = 256 << 20  # bytes inflated; four times the largest body that an OpenTelemetry SDK makes
-STOP: Final = 1.0  # s for answers in hand when the sink stops; who waits longer waits for a hang
+STOP: Final = 1.0  # s for answers in hand when the sink stops; only a delay takes so long
 GARBAGE: Final = b'\xff\xfe<html>{"items": nonsense'  # neither protobuf, nor JSON, nor UTF-8
 
 
@@ -59,6 +59,7 @@ class Sink:
 
         Errors: StartError where the address cannot be had.
         """
+        self._stopping = asyncio.Event()
         self._connections = Connections(self._answer)
         self._connections.idle = self._mischief.idle
         loop = asyncio.get_running_loop()
@@ -77,6 +78,8 @@ class Sink:
     ) -> None:
         """Stop listening, close every connection. The counts stay."""
         self._server.close()
+        self._stopping.set()
+        self._connections.pre_shutdown()
         await self._connections.shutdown(STOP)
         await self._server.wait_closed()
         if self.unix:
@@ -141,7 +144,8 @@ class Sink:
             await asyncio.sleep(delay)
         if deed is Deed.HANG:
             tally.hung += 1
-            await asyncio.get_running_loop().create_future()  # until the sender leaves, or the sink stops
+            await self._stopping.wait()  # or until the sender leaves, which cancels us
+            return
         verdict = self._judge(seen, sent, mischief, deed)
         tally.plain_bytes += len(seen.body)
         if deed is Deed.RESET or verdict.reset:
@@ -152,7 +156,8 @@ class Sink:
 
     def _judge(self, seen: Seen, sent: bytes, mischief: Mischief, deed: Deed) -> Verdict:
         try:
-            seen.body = plain_body(seen, sent, mischief.behaviour.max_bytes or LARGEST_BODY)
+            limit = mischief.behaviour.max_bytes or LARGEST_BODY
+            seen.body = inflate(seen.headers.get("content-encoding", ""), sent, limit)
         except TooLarge as why:
             return refusal(seen, 413, str(why))
         except UnsupportedEncoding as why:
@@ -194,16 +199,3 @@ class Sink:
         except (msgspec.DecodeError, UnicodeDecodeError) as why:
             return Verdict(400, msgspec.json.encode({"error": str(why)}), JSON)
         return Verdict(200, msgspec.json.encode(self.behaviour), JSON)
-
-
-def plain_body(seen: Seen, sent: bytes, limit: int) -> bytes:
-    """The body inflated.
-
-    Errors: TooLarge over `limit` bytes, UnsupportedEncoding, MalformedChunk.
-    """
-    encoding = seen.headers.get("content-encoding", "").lower()
-    if encoding:
-        return inflate(encoding, sent, limit)
-    if len(sent) > limit:
-        raise TooLarge(f"{len(sent)} bytes of at most {limit}")
-    return sent

@@ -110,7 +110,7 @@ def _rewrite_ids(value: object, rewrite) -> None:
 
 
 def field(number: int, value: bytes) -> bytes:
-    """A length-delimited field; the value shorter than 16 KiB."""
+    """A length-delimited field of a number below 16; the value shorter than 16 KiB."""
     size = bytes([len(value)]) if len(value) < 0x80 else bytes([len(value) & 0x7F | 0x80, len(value) >> 7])
     return bytes([number << 3 | 2]) + size + value
 

@@ -256,3 +256,11 @@ def test_a_large_broken_body_is_refused_without_being_searched(monkeypatch):
         with pytest.raises(MalformedChunk) as caught:
             fmt.scan(body)
         assert caught.value.position == 0
+
+
+def test_spans_too_many_for_their_bytes_are_refused_before_they_are_objects(monkeypatch):
+    monkeypatch.setattr(fmt, "_all_begin_with_ids", None)
+    with pytest.raises(NotTraces):
+        fmt.scan(wrapped(*[b""] * 1000))
+    with pytest.raises(MalformedChunk, match="span 3 has no"):
+        fmt.scan(wrapped(*[IDS] * 3, *[b""] * 1000))

@@ -270,3 +270,7 @@ def test_the_spans_that_no_upstream_could_read_are_named(broken):
     body = encoded([SPAN, {**SPAN, **broken}, SPAN, {**SPAN, **broken}])
     assert fmt.scan(body).spans == 4
     assert [index for index, _ in fmt.faults(body)] == [1, 3]
+
+
+def test_large_lines_are_refused_without_being_searched():
+    assert refused(fmt.read_ndjson, (encoded(SPAN) + b"\n") * 15_000 + b"{}").position == 0

@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import msgspec
+from tests.collector.pipeline.upstream import Upstream, otlp_spans
 
 from inspan_collector.config.destination import DestinationConfig
 from inspan_collector.config.values import decode
@@ -15,7 +16,6 @@ from inspan_collector.memory import Memory
 from inspan_collector.pipeline.destination import Bounds, Destination
 from inspan_collector.pipeline.intake import Intake
 from inspan_collector.pipeline.pipeline import Pipeline
-from tests.collector.pipeline.upstream import Upstream, otlp_spans
 
 
 def config(**overrides: Any) -> DestinationConfig:

@@ -4,11 +4,11 @@ import asyncio
 import random
 
 import pytest
-
-from inspan_collector.errors import Isolate, Later
 from tests.collector.pipeline.rig import Rig
 from tests.collector.pipeline.upstream import Upstream, chaos, json_spans, poison, refuse_everything, reset_on
 from tests.virtual_time import run
+
+from inspan_collector.errors import Isolate, Later
 
 SEEDS = 400
 
@@ -47,8 +47,11 @@ def settings(rng: random.Random) -> dict[str, object]:
 async def scenario(seed: int) -> None:
     rng = random.Random(seed)
     upstream = weather(rng)
-    rig = Rig(upstream, memory_bytes=rng.choice([20_000, 1 << 20, 64 << 20]) if rng.random() < 0.3 else 64 << 20,
-              **settings(rng))
+    rig = Rig(
+        upstream,
+        memory_bytes=rng.choice([20_000, 1 << 20, 64 << 20]) if rng.random() < 0.3 else 64 << 20,
+        **settings(rng),
+    )
     heals = rng.random() < 0.7
     for _ in range(rng.randint(5, 120)):
         if rng.random() < 0.8:
@@ -73,9 +76,12 @@ async def scenario(seed: int) -> None:
     taken = len(upstream.taken)
     assert books.get("delivered", 0) <= taken
     assert len(set(upstream.taken)) == taken, "a span was delivered twice although no answer was lost"
-    assert books.get("delivered", 0) + books.get("quarantined", 0) + sum(
-        count for name, count in books.items() if name.startswith("dropped")
-    ) == rig.accepted
+    assert (
+        books.get("delivered", 0)
+        + books.get("quarantined", 0)
+        + sum(count for name, count in books.items() if name.startswith("dropped"))
+        == rig.accepted
+    )
 
 
 @pytest.mark.parametrize("block", range(8))

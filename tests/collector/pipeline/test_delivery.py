@@ -1,12 +1,22 @@
 """The four decisions: delivered, later, isolate, pause."""
 
 import asyncio
+import itertools
 import math
 
-from inspan_collector.errors import Later, Pause
 from tests.collector.pipeline.rig import Rig
-from tests.collector.pipeline.upstream import Upstream, at_most, json_spans, otlp_spans, poison, refuse_everything, reset_on
+from tests.collector.pipeline.upstream import (
+    Upstream,
+    at_most,
+    json_spans,
+    otlp_spans,
+    poison,
+    refuse_everything,
+    reset_on,
+)
 from tests.virtual_time import run
+
+from inspan_collector.errors import Later, Pause
 
 
 def failing(times: int, error: Exception):
@@ -81,7 +91,7 @@ def test_while_the_gate_is_shut_one_attempt_at_a_time_probes_and_probes_rotate()
         probes = [request[0] for request in upstream.requests[first:]]
         assert upstream.most_in_hand == 1
         assert len(set(probes)) > 1
-        assert all(one != other for one, other in zip(probes, probes[1:], strict=False))
+        assert all(one != other for one, other in itertools.pairwise(probes))
         down[0] = False
         await asyncio.sleep(60)
         assert await rig.drained() == {"enqueued": 80, "delivered": 80}
@@ -142,7 +152,10 @@ def test_an_upstream_that_refuses_everything_pauses_and_empties_nothing_into_qua
         assert len(upstream.requests) <= 20
         assert rig.destination.gate.state == "paused"
         assert "refuses_everything" in rig.destination.gate.reason
-        assert rig.books() == {"enqueued": 20_000, **{k: v for k, v in rig.books().items() if k in ("queued", "in_flight")}}
+        assert rig.books() == {
+            "enqueued": 20_000,
+            **{k: v for k, v in rig.books().items() if k in ("queued", "in_flight")},
+        }
         upstream.rules.clear()
         await asyncio.sleep(120)
         assert len(upstream.taken) == 20_000
@@ -262,7 +275,7 @@ def test_spans_that_do_not_parse_are_quarantined_without_asking_the_upstream_aga
             if FORMATS[format.name].faults(payload):
                 raise Isolate(400, "does not parse")
             upstream.taken.extend([0] * spans)
-            from inspan_collector.batch import Receipt
+            from inspan_collector.receipt import Receipt
 
             return Receipt()
 

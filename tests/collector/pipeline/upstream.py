@@ -4,9 +4,9 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 
-from inspan_collector.batch import Receipt
 from inspan_collector.errors import Isolate, Later, Pause
 from inspan_collector.formats import FORMATS, Format
+from inspan_collector.receipt import Receipt
 
 Rule = Callable[["Upstream", list[bytes]], None]
 

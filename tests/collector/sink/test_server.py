@@ -1,13 +1,14 @@
 """A sink that behaves: what it takes, refuses and counts, on real sockets."""
 
 import gzip
+import io
 import json
 import zlib
 
 import aiohttp
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from sink_posts import JSON, PROTOBUF, otlp, otlp_json, post, put, sgp_span
+from tests.collector.sink.posts import JSON, PROTOBUF, otlp, otlp_json, post, put, sgp_span
 
 from inspan_collector.errors import StartError
 from inspan_collector.sink import Sink
@@ -37,9 +38,8 @@ async def test_the_same_span_in_protobuf_and_in_json_is_one_span(client):
 
 
 async def test_ids_that_do_not_come_first_are_found_all_the_same(client):
-    span = (
-        b"\x2a\x01n" + b"\x12\x08" + (1).to_bytes(8, "big") + b"\x0a\x10" + bytes(15) + b"t"
-    )  # name, span_id, trace_id
+    name, span_id, trace_id = b"\x2a\x01n", b"\x12\x08" + (1).to_bytes(8, "big"), b"\x0a\x10" + bytes(15) + b"t"
+    span = name + span_id + trace_id
     scope = b"\x12" + bytes([len(span)]) + span
     resource = b"\x12" + bytes([len(scope)]) + scope
     async with Sink() as sink:
@@ -139,7 +139,7 @@ async def test_requests_are_kept_with_their_headers_and_fate(client):
 async def test_a_body_of_many_megabytes_is_taken_whole(client):
     body = otlp("a" * (20 << 20))
     async with Sink(keep=True) as sink:
-        status, _, _ = await post(client, sink, body)
+        status, _, _ = await post(client, sink, io.BytesIO(body))
         assert status == 200
         assert sink.bodies == [body]
 

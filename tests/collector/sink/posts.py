@@ -1,6 +1,7 @@
 """Posts for a sink in each dialect."""
 
 import json
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -40,7 +41,11 @@ def sgp_span(id: str | None = "s1", trace_id: str = "t1", **fields: Any) -> dict
 
 
 async def post(
-    client: aiohttp.ClientSession, sink: Sink, body: bytes, headers: dict[str, str] = PROTOBUF, path: str = "/v1/traces"
+    client: aiohttp.ClientSession,
+    sink: Sink,
+    body: bytes | BytesIO,
+    headers: dict[str, str] = PROTOBUF,
+    path: str = "/v1/traces",
 ) -> tuple[int, bytes, dict[str, str]]:
     """(status, body, headers in lower case) of one answer."""
     async with client.post(sink.url + path, data=body, headers=headers) as answer:

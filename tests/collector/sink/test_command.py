@@ -8,7 +8,7 @@ import sys
 
 import aiohttp
 import pytest
-from sink_posts import otlp, post
+from tests.collector.sink.posts import PROTOBUF, otlp, post
 
 from inspan_collector.errors import ConfigError
 from inspan_collector.sink import Behaviour, Sink, add_arguments
@@ -37,9 +37,7 @@ async def test_it_says_where_it_is_and_ends_with_its_count(stop):
     url = json.loads(await process.stdout.readline())["url"]
     async with aiohttp.ClientSession() as client:
         for status in (200, 503):
-            async with client.post(
-                url + "/v1/traces", data=otlp("a"), headers={"content-type": "application/x-protobuf"}
-            ) as answer:
+            async with client.post(url + "/v1/traces", data=otlp("a"), headers=PROTOBUF) as answer:
                 assert answer.status == status
     process.send_signal(stop)
     count = json.loads(await process.stdout.read())
@@ -48,38 +46,9 @@ async def test_it_says_where_it_is_and_ends_with_its_count(stop):
 
 
 def test_every_flag_reaches_the_behaviour():
-    sink = parsed(
-        *[
-            "--delay",
-            "10ms-80ms",
-            "--status",
-            "503",
-            "--every",
-            "3",
-            "--reset",
-            "4",
-            "--hang",
-            "5",
-            "--garbage",
-            "6",
-            "--max-bytes",
-            "1MiB",
-        ],
-        *[
-            "--reject-span",
-            "bad",
-            "--reject-status",
-            "reset",
-            "--retry-after",
-            "2",
-            "--partial",
-            "7",
-            "--close-idle",
-            "200ms",
-            "--seed",
-            "9",
-        ],
-    )
+    common = "--delay 10ms-80ms --status 503 --every 3 --reset 4 --hang 5 --garbage 6 --max-bytes 1MiB"
+    rare = "--reject-span bad --reject-status reset --retry-after 2 --partial 7 --close-idle 200ms --seed 9"
+    sink = parsed(*common.split(), *rare.split())
     assert sink.behaviour == Behaviour(
         delay="10ms-80ms",
         status=503,

@@ -1,0 +1,10 @@
+"""What comes back for a delivered batch."""
+
+import msgspec
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What an upstream said to a delivered batch. rejected: spans it took note of and threw away (partial success)."""
+
+    rejected: int = 0
+    message: str = ""
