@@ -18,9 +18,11 @@ from inspan_collector.receiver.connections import BODY, FORGETTING, HEAD, IDLE, 
 from inspan_collector.receiver.head import MAX_HEAD_BYTES, BadRequest, read_head, repeat, weigh
 from inspan_collector.receiver.line import FRESH, Line
 from inspan_collector.receiver.seam import Door, Head
+from inspan_collector.receiver.template import Template, learn
 
 GROWTH: Final = 64 << 10  # bytes; a body of unknown size is reserved in such steps
 MAX_FORGET: Final = 64 << 20  # bytes of a refused body that we read to keep its connection; 20 ms of work
+MAX_LESSONS: Final = 3  # templates to try on one client; one whose heads all differ must not pay for ever
 MAX_PIECES: Final = 1024  # a body sent two bytes at a time costs 50 bytes a piece, which no budget counts
 
 
@@ -32,8 +34,8 @@ class Connection(Line):
     """One client."""
 
     __slots__ = (
-        "_agent", "_door", "_fed", "_head", "_headers", "_joined", "_keep", "_max_body", "_memory", "_parser",
-        "_pieces", "_repeats", "_size", "_table", "_url",
+        "_agent", "_door", "_fed", "_head", "_headers", "_joined", "_keep", "_lessons", "_max_body", "_memory",
+        "_parsed", "_parser", "_pieces", "_repeats", "_size", "_table", "_template", "_url",
     )  # fmt: skip
 
     _agent: Agent
@@ -54,6 +56,9 @@ class Connection(Line):
         self._pieces: list[bytes] = []
         self._joined = 0  # how many of the pieces are themselves joined
         self._size = 0  # bytes of body so far
+        self._parsed: Head | None = None  # the last one
+        self._template: Template | None = None
+        self._lessons = MAX_LESSONS
         self._fed = 0  # bytes since a head ended or a body grew: what framing alone may cost
 
     def __repr__(self) -> str:
@@ -83,14 +88,21 @@ class Connection(Line):
     def data_received(self, data: bytes) -> None:
         if self.stage == PARTING:
             return
+        afresh = self.stage == IDLE and not self._fed  # else the parser has the beginning already
         self._fed += len(data)
         try:
-            self._parser.feed_data(data)
-        except (HttpParserError, HttpParserUpgrade) as error:
+            known = self._template.match(data) if afresh and self._template is not None else None
+            if known is not None:
+                self._take_known(*known)
+            else:
+                self._parser.feed_data(data)
+        except Exception as error:  # noqa: BLE001 -- a bug behind the door, too: its fate is decided there
             self._stopped(error)
         else:
             if self.stage != IDLE:
                 self._wait()
+            elif known is None and afresh and self._lessons:
+                self._learn(data)
 
     # httptools
 
@@ -122,19 +134,9 @@ class Connection(Line):
             self._repeats = 0
         if b"upgrade" in headers and parser.should_upgrade():
             raise BadRequest("no upgrade is possible: use HTTP/1.1")
-        self._head = head = read_head(parser.get_method(), self._url, headers, version, self._agent)
+        head = read_head(parser.get_method(), self._url, headers, version, self._agent)
         self._keep = keep and version == "1.1" and head.method != "HEAD"
-        self.stage = BODY
-        self.since = FRESH
-        self._size = self._fed = 0
-        size = head.body_size
-        refusal = self._door.admit(head)
-        if refusal is None and size:
-            refusal = self._reserve(head, size, size)
-        if refusal is not None:
-            self._refuse(head, refusal)
-        elif head.expect and size != 0:
-            self._transport.write(CONTINUE)
+        self._begin(head)
 
     def on_body(self, piece: bytes) -> None:
         self._fed = 0
@@ -189,6 +191,31 @@ class Connection(Line):
             self.hang_up()
 
     # inside
+
+    def _begin(self, head: Head) -> None:
+        self._head = self._parsed = head
+        self.stage = BODY
+        self.since = FRESH
+        self._size = self._fed = 0
+        size = head.body_size
+        refusal = self._door.admit(head)
+        if refusal is None and size:
+            refusal = self._reserve(head, size, size)
+        if refusal is not None:
+            self._refuse(head, refusal)
+        elif head.expect and size != 0:
+            self._transport.write(CONTINUE)
+
+    def _take_known(self, head: Head, body: bytes) -> None:
+        """What the parser would call back for, at once."""
+        self._begin(head)
+        self._pieces.append(body)
+        self.on_message_complete()
+
+    def _learn(self, data: bytes) -> None:
+        self._lessons -= 1
+        if self._keep and self._parsed is not None:
+            self._template = learn(data, self._parsed)
 
     def _reserve(self, head: Head, size: int, more: int) -> Answer | None:
         """Reserve `more` bytes for a body that has, or is known to get, `size`; an answer is a refusal."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 import msgspec
+import uvloop
 
 from inspan_collector.config.values import Address, Size
 from inspan_collector.errors import ConfigError
@@ -48,7 +49,8 @@ def serve(arguments: argparse.Namespace) -> int:
     Returns the exit code. Errors: ConfigError for flags that contradict, StartError for an address that is taken.
     """
     sink = build(arguments)
-    asyncio.run(_serve(sink, as_json=arguments.json))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(sink, as_json=arguments.json))
     return 0
 
 

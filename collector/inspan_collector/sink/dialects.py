@@ -1,6 +1,6 @@
 """What an honest upstream says to a post, in each dialect it may come in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 import msgspec
@@ -21,11 +21,11 @@ _INVALID_ARGUMENT: Final = 3  # google.rpc.Code, what the body of an OTLP refusa
 
 
 class Post(Protocol):
-    """What a dialect sees of a request. headers: names in lower case. body: inflated."""
+    """What a dialect sees of a request. headers: their names in any case. body: inflated."""
 
     method: str
     path: str
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: bytes
 
 

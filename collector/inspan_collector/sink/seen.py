@@ -1,17 +1,19 @@
 """A request as a sink saw it."""
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 
 class Seen:
-    """One request. headers: names in lower case. body: inflated. status: answered, None if it was not."""
+    """One request. headers: their names in any case. body: inflated. status: answered, None if it was not."""
 
     __slots__ = ("accepted", "body", "headers", "method", "path", "status")
 
     def __init__(self, request: web.BaseRequest) -> None:
         self.method = request.method
         self.path = request.path
-        self.headers = {name.lower(): value for name, value in request.headers.items()}
+        self.headers: Mapping[str, str] = request.headers
         self.body = b""
         self.status: int | None = None
         self.accepted = False

@@ -15,6 +15,7 @@ from inspan_collector.sink.behaviour import Behaviour
 from inspan_collector.sink.connections import Connections, read_body, reset
 from inspan_collector.sink.dialects import Upstream, refusal
 from inspan_collector.sink.mischief import Deed, Mischief
+from inspan_collector.sink.rows import Rows
 from inspan_collector.sink.seen import Seen
 from inspan_collector.sink.tally import Count, Tally
 from inspan_collector.sink.verdict import Verdict, raw_answer
@@ -88,7 +89,10 @@ class Sink:
     @property
     def url(self) -> str:
         """Where to post, without a path. On a unix socket every name would do."""
-        return "http://localhost" if self.unix else f"http://{self.host}:{self.port}"
+        if self.unix:
+            return "http://localhost"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
 
     @property
     def bodies(self) -> list[bytes]:
@@ -116,19 +120,21 @@ class Sink:
 
     def reset(self) -> None:
         """Forget every count, row and request. Connections stay open, the behaviour stays in force."""
-        self._upstream.rows = type(self._upstream.rows)()
+        self._upstream.rows = Rows()
         self._tally = Tally(unique=self._upstream.unique, connections_before=self._connections.opened)
         self.requests.clear()
 
     async def _answer(self, request: web.BaseRequest) -> None:
-        control = {("GET", "/count"): self._say_count, ("POST", "/reset"): self._say_reset}
-        say = control.get((request.method, request.path))
-        if say is not None:
-            self._write(request, say())
-        elif (request.method, request.path) == ("POST", "/behave"):
-            self._write(request, self._say_behave(await read_body(request)))
-        else:
-            await self._answer_post(request)
+        match request.method, request.path:
+            case "GET", "/count":
+                self._write(request, self._say_count())
+            case "POST", "/reset":
+                self.reset()
+                self._write(request, self._say_count())
+            case "POST", "/behave":
+                self._write(request, self._say_behave(await read_body(request)))
+            case _:
+                await self._answer_post(request)
 
     async def _answer_post(self, request: web.BaseRequest) -> None:
         mischief, tally = self._mischief, self._tally
@@ -188,10 +194,6 @@ class Sink:
 
     def _say_count(self) -> Verdict:
         return Verdict(200, msgspec.json.encode(self.count()), JSON)
-
-    def _say_reset(self) -> Verdict:
-        self.reset()
-        return self._say_count()
 
     def _say_behave(self, body: bytes) -> Verdict:
         try:

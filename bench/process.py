@@ -1,0 +1,138 @@
+"""Processes that are measured: pinned to a core from their first instruction, bounded in time, ended by their id."""
+
+import contextlib
+import os
+import select
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Self
+
+import msgspec
+
+TICK: Final = 1 / os.sysconf("SC_CLK_TCK")  # s; /proc/PID/stat counts CPU time in these
+ENDING: Final = 30.0  # s; over the 20 that a drain of inspan may take
+CPU_FIELDS: Final = slice(11, 15)  # utime, stime, and both of children that ended; proc(5), counted after the name
+
+
+class Failed(Exception):
+    """A process did not do what the measurement needs."""
+
+
+class Process:
+    """A started process and its children. `with` ends it."""
+
+    def __init__(self, argv: Sequence[str], core: int, log: Path, environ: Mapping[str, str] | None = None) -> None:
+        self.name = Path(argv[0]).name
+        self.log = log
+        with _pinned(core), log.open("wb") as errors:
+            self.popen = subprocess.Popen(
+                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environ, bufsize=0
+            )
+
+    def __repr__(self) -> str:
+        return f"<Process {self.name} {self.popen.pid} {self.popen.poll()}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """SIGTERM, and SIGKILL where that does not help."""
+        self.popen.terminate()
+        try:
+            self.popen.wait(ENDING)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait(ENDING)
+        for stream in (self.popen.stdin, self.popen.stdout):
+            if stream is not None:
+                stream.close()
+
+    def tree(self) -> list[int]:
+        """Its id and those of its children."""
+        found = [self.popen.pid]
+        for pid in found:
+            for task in Path(f"/proc/{pid}/task").glob("*/children"):
+                found += map(int, task.read_text().split())
+        return found
+
+    def cpu(self) -> float:
+        """CPU-seconds of the tree so far, user and system."""
+        return sum(sum(map(int, _stat(pid)[CPU_FIELDS])) for pid in self.tree()) * TICK
+
+    def memory(self, field: str) -> int:
+        """Bytes of the tree: `VmRSS` now, `VmHWM` at its peak."""
+        return sum(_status(pid, field) for pid in self.tree())
+
+    def ask(self, question: str, timeout: float) -> bytes:
+        """One line in, one line back. Raises Failed where none comes in `timeout` seconds."""
+        assert self.popen.stdin is not None
+        assert self.popen.stdout is not None
+        self.popen.stdin.write(question.encode() + b"\n")
+        if not select.select([self.popen.stdout], [], [], timeout)[0]:
+            raise Failed(f"{self!r} did not answer {question!r} in {timeout} s")
+        answer: bytes = self.popen.stdout.readline()
+        if not answer:
+            raise Failed(f"{self!r} ended: {self.last_words()}")
+        return answer
+
+    def last_words(self) -> str:
+        """The end of what it wrote on stderr."""
+        return self.log.read_text(errors="replace")[-800:].strip()
+
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self.popen.poll() is None
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What a process used between two moments. cpu and wall in seconds."""
+
+    cpu: float
+    wall: float
+
+    @property
+    def share(self) -> float:
+        return self.cpu / self.wall
+
+
+class Meter:
+    """Counts a process's CPU time from now on."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.cpu = process.cpu()
+        self.wall = time.monotonic()
+
+    def read(self) -> Usage:
+        """Since the meter was made."""
+        return Usage(self.process.cpu() - self.cpu, time.monotonic() - self.wall)
+
+
+def cores() -> tuple[int, int]:
+    """(of what is measured, of what measures): the first and the last that we may use."""
+    ours = sorted(os.sched_getaffinity(0))
+    return ours[0], ours[-1]
+
+
+@contextlib.contextmanager
+def _pinned(core: int) -> Iterator[None]:
+    """What starts in here inherits the core, and so do its threads: a runtime counts the cores it may use."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _stat(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _status(pid: int, field: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) << 10
+    raise Failed(f"/proc/{pid}/status has no {field}")
