@@ -1,0 +1,66 @@
+"""When failures are bad luck, and when they are the spans' doing."""
+
+from inspan_collector.pipeline.evidence import STALE, Mark, Suspicion, Tally
+
+
+def after(successes: int, failures: int) -> Suspicion:
+    """A delivery that failed once, beside so many attempts of others."""
+    tally = Tally()
+    suspicion = Suspicion(tally)
+    suspicion.failed("otlp_protobuf", refused=False)
+    for _ in range(successes):
+        tally.succeeded("otlp_protobuf")
+    for _ in range(failures):
+        tally.failed(refused=False)
+    return suspicion
+
+
+def test_one_failure_is_never_suspicious():
+    assert not after(1000, 0).cut(1)
+
+
+def test_two_failures_beside_one_success_are_suspicious():
+    suspicion = after(1, 0)
+    suspicion.failed("otlp_protobuf", refused=False)
+    assert suspicion.cut(2)
+
+
+def test_nothing_is_suspicious_while_nobody_succeeds():
+    suspicion = after(0, 50)
+    for failures in range(2, 100):
+        suspicion.failed("otlp_protobuf", refused=False)
+        assert not suspicion.cut(failures)
+        assert not suspicion.condemn(failures)
+
+
+def test_the_worse_the_upstream_the_more_failures_it_takes():
+    def needed(successes: int, failures: int) -> int:
+        suspicion = after(successes, failures)
+        return next(run for run in range(1, 1000) if suspicion.condemn(run))
+
+    assert needed(100, 0) <= 3
+    assert 18 <= needed(100, 100) <= 22
+    assert 120 <= needed(100, 900) <= 140
+
+
+def test_a_witness_must_be_of_the_same_format_and_later():
+    tally = Tally()
+    tally.succeeded("span_json")
+    mark = Mark.of(tally, "span_json")
+    assert not mark.witnessed(tally)
+    tally.succeeded("otlp_protobuf")
+    assert not mark.witnessed(tally)
+    tally.succeeded("span_json")
+    assert mark.witnessed(tally)
+
+
+def test_a_witness_is_stale_after_many_refusals_in_a_row():
+    tally = Tally()
+    mark = Mark.of(tally, "span_json")
+    tally.succeeded("span_json")
+    for _ in range(STALE):
+        assert mark.witnessed(tally)
+        tally.failed(refused=True)
+    assert not mark.witnessed(tally)
+    tally.succeeded("span_json")
+    assert mark.witnessed(tally)
