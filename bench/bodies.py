@@ -11,7 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 SEED: Final = 20  # the same bodies in every run
 WORDS: Final = 4000  # a vocabulary of the size that conversations have; gzip makes 0.4 of such text
-SYLLABLES: Final = "ba ce di fo gu ha je ki lo mu na pe ri so tu va we xi yo zu an el in or us st tr ch".split()
+SYLLABLES: Final = [first + second for first in "bcdfghklmnprstvw" for second in "aeiou"]
 # gzip looks back 32 KiB, and a batch is 2,000 spans: a body that came again within either would compress to nothing.
 DISTINCT_SPANS: Final = 4000
 DISTINCT_BYTES: Final = 8 << 20  # enough where spans are large

@@ -4,13 +4,11 @@ import contextlib
 import os
 import select
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
-import msgspec
-
+ROOT: Final = Path(__file__).parents[1]
 TICK: Final = 1 / os.sysconf("SC_CLK_TCK")  # s; /proc/PID/stat counts CPU time in these
 ENDING: Final = 30.0  # s; over the 20 that a drain of inspan may take
 CPU_FIELDS: Final = slice(11, 15)  # utime, stime, and both of children that ended; proc(5), counted after the name
@@ -21,14 +19,22 @@ class Failed(Exception):
 
 
 class Process:
-    """A started process and its children. `with` ends it."""
+    """A started process and its children. `with` ends it. asked: it answers questions, see `ask`."""
 
-    def __init__(self, argv: Sequence[str], core: int, log: Path, environ: Mapping[str, str] | None = None) -> None:
-        self.name = Path(argv[0]).name
+    def __init__(
+        self, argv: Sequence[str], core: int, log: Path, environ: Mapping[str, str], *, asked: bool = False
+    ) -> None:
+        self.name = " ".join(argv)[:60]
         self.log = log
-        with _pinned(core), log.open("wb") as errors:
+        with _pinned(core), log.open("wb") as written:
             self.popen = subprocess.Popen(
-                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environ, bufsize=0
+                argv,
+                stdin=subprocess.PIPE if asked else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if asked else written,
+                stderr=written,
+                env=environ,
+                cwd=ROOT,
+                bufsize=0,
             )
 
     def __repr__(self) -> str:
@@ -78,36 +84,12 @@ class Process:
         return answer
 
     def last_words(self) -> str:
-        """The end of what it wrote on stderr."""
+        """The end of what it logged."""
         return self.log.read_text(errors="replace")[-800:].strip()
 
     def alive(self) -> bool:
         """Whether it runs."""
         return self.popen.poll() is None
-
-
-class Usage(msgspec.Struct, frozen=True):
-    """What a process used between two moments. cpu and wall in seconds."""
-
-    cpu: float
-    wall: float
-
-    @property
-    def share(self) -> float:
-        return self.cpu / self.wall
-
-
-class Meter:
-    """Counts a process's CPU time from now on."""
-
-    def __init__(self, process: Process) -> None:
-        self.process = process
-        self.cpu = process.cpu()
-        self.wall = time.monotonic()
-
-    def read(self) -> Usage:
-        """Since the meter was made."""
-        return Usage(self.process.cpu() - self.cpu, time.monotonic() - self.wall)
 
 
 def cores() -> tuple[int, int]:

@@ -15,7 +15,10 @@ log = logging.getLogger("inspan")
 
 
 class Event(msgspec.Struct, frozen=True):
-    """sequence: from 1, without gaps. at: seconds since the epoch. spans: how many it concerns."""
+    """sequence: from 1, without gaps. at: seconds since the epoch. spans: how many it concerns.
+
+    destination: where it happened; for refusals the dialect.
+    """
 
     sequence: int
     at: float
@@ -55,18 +58,34 @@ class Events:
 
         words: an upstream's own, which may quote a span: they are logged, and not kept.
         """
+        self._keep(kind, destination, message, spans)
+        if not self._is_quiet(kind, destination, spans):
+            self._log(kind, destination, message, spans, words)
+
+    def note(self, kind: str, place: str, message: str, *, spans: int = 0) -> None:
+        """As `record`, for what may come thousands of times a second: repeats are counted and not kept either."""
+        if not self._is_quiet(kind, place, spans):
+            self._keep(kind, place, message, spans)
+            self._log(kind, place, message, spans, "")
+
+    def _keep(self, kind: str, destination: str, message: str, spans: int) -> None:
         self.sequence += 1
         self.kept.append(Event(self.sequence, self.wall(), kind, destination, message, spans))
-        now = self.clock()
+
+    def _is_quiet(self, kind: str, destination: str, spans: int) -> bool:
         repeats = self.quiet.get((kind, destination))
-        if repeats is not None and now - repeats.since < QUIET:
-            repeats.count += 1
-            repeats.spans += spans
-            return
+        if repeats is None or self.clock() - repeats.since >= QUIET:
+            return False
+        repeats.count += 1
+        repeats.spans += spans
+        return True
+
+    def _log(self, kind: str, destination: str, message: str, spans: int, words: str) -> None:
+        repeats = self.quiet.get((kind, destination))
         extra: dict[str, object] = {"kind": kind, "destination": destination, "spans": spans, "words": words}
         if repeats is not None and repeats.count:
             extra |= {"repeated": repeats.count, "repeated_spans": repeats.spans}
-        self.quiet[kind, destination] = _Repeats(now)
+        self.quiet[kind, destination] = _Repeats(self.clock())
         log.warning(message, extra=extra)
 
     def after(self, sequence: int) -> list[Event]:

@@ -92,6 +92,7 @@ class Service:
             takes=self.intake.formats(),
             accounts=[each.account_id for each in config.destinations if each.account_id is not None],
             fill=self.intake.fill,
+            note=self.events.note,
         )
         self.connections = Connections(self._connection_limits(), self.door, self.loop)
         self.view = View(
@@ -126,10 +127,16 @@ class Service:
             stack.callback(trimming.cancel)
             self.door.draining = False
             self.ready = True
-            log.info("ready", extra={"kind": "ready", "socket": str(self.config.socket.path)})
+            self._say_ready()
             await stop.drain.wait()
             await self._drain(stop, listeners, running)
         self._close_books()
+
+    def _say_ready(self) -> None:
+        where = {"socket": str(self.config.socket.path)}
+        if self.config.admin.listen is not None:
+            where["admin"] = f"http://{self.config.admin.listen.rpartition(':')[0]}:{self.admin.port()}"  # 0 became one
+        log.info("ready", extra={"kind": "ready", **where})
 
     # Stopping, in the order in which it happens
 
@@ -143,7 +150,7 @@ class Service:
         await _first(stop.now.wait(), timeout=self.config.drain.linger)
         await listeners.aclose()
         self.door.draining = True
-        await self.connections.close(0.0 if stop.now.is_set() else IN_HAND)
+        await self._finish_in_hand(stop, deadline)
         for pipeline in self.pipelines:
             pipeline.drain()
         empty = asyncio.gather(*running)
@@ -152,6 +159,14 @@ class Service:
             pipeline.abandon()
         await empty
         receipts.cancel()
+
+    async def _finish_in_hand(self, stop: Stop, deadline: float) -> None:
+        """Finish the requests that have begun, for so long as nobody is in a hurry. deadline: loop time in seconds."""
+        patience = min(IN_HAND, deadline - self.loop.time())
+        finishing = asyncio.create_task(self.connections.close(patience))
+        await _first(stop.now.wait(), asyncio.shield(finishing), timeout=patience)
+        await self.connections.close(0.0)
+        await finishing
 
     async def _end(self, running: list[asyncio.Task[None]]) -> None:
         """Also where the start failed half way: nothing is held then."""

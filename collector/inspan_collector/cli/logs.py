@@ -6,7 +6,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
-FIELDS = ("kind", "destination", "spans", "words", "repeated", "repeated_spans", "socket", "seconds", "ledger")
+FIELDS = (
+    *("kind", "destination", "spans", "words", "repeated", "repeated_spans"),
+    *("socket", "admin", "seconds", "ledger"),
+)
 
 
 class JsonLines(logging.Formatter):

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
+from inspan_collector import demo
 from inspan_collector.cli import check, run, send
 from inspan_collector.errors import ConfigError, StartError
 
@@ -30,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     run.add_to(commands)
     check.add_to(commands)
+    demo.add_to(commands)
     send.add_to(commands)
     sink = commands.add_parser("sink", help="an upstream to test with: counts, and misbehaves on request")
     sink.set_defaults(command=_sink)

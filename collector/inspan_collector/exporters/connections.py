@@ -18,7 +18,8 @@ from aiohttp.payload import Payload
 from inspan_collector.config.destination import DestinationConfig, shown_url
 from inspan_collector.errors import ConfigError, Later, Pause
 
-MAX_ANSWER: Final = 64 << 10  # bytes of an answer that are read: a partial success and its message are far smaller
+MAX_ANSWER: Final = 64 << 10  # bytes of an answer that are kept: a partial success and its message are far smaller
+MAX_READ: Final = 16 << 20  # bytes that are read: SGP echoes every span, and reading costs less than a new connection
 AGE_JITTER: Final = 0.2  # of the connection age: the pods of one rollout should not all move at once
 
 
@@ -109,9 +110,10 @@ class Connections:
         async with session.request(
             method, url, data=Body(payload), headers=headers, allow_redirects=False, trace_request_ctx=trace
         ) as response:
-            words = b""
-            while len(words) < MAX_ANSWER and (more := await response.content.read(MAX_ANSWER)):
-                words += more
+            words, size = b"", 0
+            while size < MAX_READ and (more := await response.content.read(MAX_ANSWER)):
+                words += more[: MAX_ANSWER - len(words)]
+                size += len(more)
             if not response.content.at_eof():
                 response.close()  # an answer without end must not keep the slot, nor the connection
             return Answer(status=response.status, words=words, headers=response.headers)

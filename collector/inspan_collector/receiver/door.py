@@ -47,7 +47,7 @@ class Door:
     """Answers every request at once, and books every one.
 
     takes: formats that some destination takes. accounts: SGP accounts that the destinations write to. fill: 0 to 1, how
-    full the queue is.
+    full the queue is. note: told of every refusal, with its kind, the dialect and the message.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Door:
         takes: Collection[str],
         accounts: Collection[str] = (),
         fill: Callable[[], float],
+        note: Callable[[str, str, str], None],
     ) -> None:
         self.offer = offer
         self.memory = memory
@@ -66,6 +67,7 @@ class Door:
         self.takes = takes
         self.accounts = [account.encode() for account in accounts]
         self.fill = fill
+        self.note = note
         self.draining = True  # until the service is ready
         self.receptions = {name: Reception(name) for name in NAMES}
         self._prebuilt: dict[str, Answer] = {}
@@ -244,6 +246,7 @@ class Door:
         dialect = ROUTES.get(head.path) if head is not None else None
         reception = self.receptions[dialect.name if dialect is not None else "unknown"]
         reception.refuse_request(refusal.status, refusal.reason, spans)
+        self.note(f"refused_{refusal.reason}", reception.dialect, f"{refusal.status}: {refusal.message}")
         content_type = "" if head is None else _content_type(head)
         spoken, said = (dialect or spans_dialect).failure(content_type, refusal)
         if refusal.status in (429, 503):

@@ -1,7 +1,7 @@
 """A client sends the same head again and again, but for the content-length. Then there is nothing left to parse.
 
-A head that differs from a parsed one in those digits alone is parsed to the same but for those digits. This saves a
-quarter of the work for a request of one span (1.4 of 6.5 us). Whatever else differs takes the way through the parser.
+A head that differs from a parsed one in those digits alone is parsed to the same but for those digits. That takes a
+small request, socket and loop included, from 6.5 us to 5.7. Whatever else differs takes the way through the parser.
 """
 
 import re

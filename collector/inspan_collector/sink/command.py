@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import signal
 import sys
 from pathlib import Path
@@ -77,7 +78,8 @@ async def _serve(sink: Sink, *, as_json: bool) -> None:
     async with sink:
         _say(sys.stdout, first_line(sink, as_json=as_json))
         while not stop.is_set():
-            await _wait(stop, PROGRESS)
+            with contextlib.suppress(TimeoutError):  # which is the tick of the progress line
+                await asyncio.wait_for(stop.wait(), PROGRESS)
             if sys.stderr.isatty():
                 sys.stderr.write("\r" + progress_line(sink) + "\x1b[K")  # to the end of the line: the last was longer
                 sys.stderr.flush()
@@ -85,12 +87,6 @@ async def _serve(sink: Sink, *, as_json: bool) -> None:
             _say(sys.stderr, "")
         final = sink.count()
     _say(sys.stdout, msgspec.json.encode(final).decode())
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    _, unfinished = await asyncio.wait({asyncio.ensure_future(stop.wait())}, timeout=seconds)
-    for task in unfinished:
-        task.cancel()
 
 
 def first_line(sink: Sink, *, as_json: bool) -> str:

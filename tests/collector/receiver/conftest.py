@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 import pytest
 import uvloop
 
-ON_SOCKETS = ("test_bad_http.py", "test_http1.py", "test_listener.py")
+ON_SOCKETS = ("test_bad_http.py", "test_deadlines.py", "test_http1.py", "test_listener.py")
 
 
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
-) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]] | None:
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     if item.path.name not in ON_SOCKETS:
-        return None
+        return {"asyncio": asyncio.new_event_loop}
     return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}

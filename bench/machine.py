@@ -1,0 +1,40 @@
+"""What the figures were measured on."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+LIBRARIES = ("aiohttp", "httptools", "isal", "msgspec", "protobuf", "uvloop")
+
+
+def describe(rotel: Path | None) -> list[str]:
+    """Lines about cores, kernel, Python, libraries and the peer."""
+    cores = sorted(os.sched_getaffinity(0))
+    load = " ".join(f"{value:.2f}" for value in os.getloadavg())
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    return [
+        f"machine   {_model()}, cores {cores}, load {load}",
+        f"kernel    {platform.system()} {platform.release()} {platform.machine()}, {'-'.join(platform.libc_ver())}",
+        f"python    {platform.python_implementation()} {platform.python_version()}; {libraries}",
+        f"inspan    {version('inspan')}",
+        f"rotel     {_rotel(rotel)}",
+    ]
+
+
+def _model() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _rotel(path: Path | None) -> str:
+    if path is None:
+        return "not found: set INSPAN_BENCH_ROTEL to its rotel-agent; measuring without it"
+    try:
+        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=False)
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    return f"{said.stdout.strip() or said.stderr.strip()} ({path})"

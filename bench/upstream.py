@@ -1,0 +1,68 @@
+"""The sink as the measurement sees it: one process for a whole run, asked over HTTP."""
+
+import http.client
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from bench.peers import inherited, malloc_settings
+from bench.process import Failed, Process
+from bench.sink import Seen
+
+PATIENCE: Final = 10.0  # s for an answer
+STALL: Final = 6.0  # s without a new span, after which the rest is taken for lost; over rotel's first backoff of 5
+LOOK: Final = 0.02  # s
+
+
+class Upstream:
+    """A sink on a core of its own, or the generator's."""
+
+    def __init__(self, core: int, scratch: Path) -> None:
+        argv = [sys.executable, "-m", "bench.sink"]
+        self.process = Process(argv, core, scratch / "sink.log", inherited() | malloc_settings(argv), asked=True)
+        self.port = int(self.process.ask("", PATIENCE))
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __repr__(self) -> str:
+        return f"<Upstream {self.url}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.__exit__()
+
+    def forget(self) -> None:
+        """Count from zero."""
+        self._ask("POST", "/forget")
+
+    def seen(self) -> Seen:
+        """The counts."""
+        return msgspec.json.decode(self._ask("GET", "/seen"), type=Seen)
+
+    def wait_for(self, spans: int) -> Seen:
+        """Until so many spans have come, or none comes any more."""
+        seen = self.seen()
+        moved = time.monotonic()
+        while seen.spans < spans and time.monotonic() < moved + STALL:
+            time.sleep(LOOK)
+            before, seen = seen, self.seen()
+            if seen.spans > before.spans:
+                moved = time.monotonic()
+        return seen
+
+    def _ask(self, method: str, path: str) -> bytes:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            connection.request(method, path)
+            return connection.getresponse().read()
+        except OSError as error:
+            raise Failed(f"{self!r}: {error}: {self.process.last_words()}") from None
+        finally:
+            connection.close()

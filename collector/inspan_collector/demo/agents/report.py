@@ -1,0 +1,47 @@
+"""What an agent says of itself: a JSON line on standard output, a few times a second."""
+
+import sys
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+INTERVAL: Final = 0.05  # s; the view should not show spans as received before it shows them as made
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """An agent's own books, in spans: made = accepted + lost + what it still holds.
+
+    name: for people. accepted: answered 2xx by the sidecar. lost: given up. requests: answered, in whatever way.
+    """
+
+    name: str
+    made: int = 0
+    accepted: int = 0
+    lost: int = 0
+    requests: int = 0
+
+    @property
+    def held(self) -> int:
+        """Spans in the agent's own buffer."""
+        return self.made - self.accepted - self.lost
+
+    def say(self) -> None:
+        """Write the line."""
+        sys.stdout.write(msgspec.json.encode(self).decode() + "\n")
+        sys.stdout.flush()
+
+
+def turns(report: Report, seconds: float, per_second: float) -> Iterator[None]:
+    """Yield at that pace until the seconds are over, and report meanwhile. Who falls behind does not catch up."""
+    now = time.monotonic()
+    end, due, said = now + seconds, now, 0.0
+    while now < end:
+        if now - said >= INTERVAL:
+            report.say()
+            said = now
+        yield
+        due = max(due + 1 / per_second, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
+        now = time.monotonic()

@@ -1,0 +1,80 @@
+"""What the agents make up: turns of a conversation with a language model, each a trace of a few spans."""
+
+from random import Random
+from typing import Final
+
+import msgspec
+
+TOOLS: Final = ("search", "calculator", "calendar", "weather", "files")
+WORDS: Final = (
+    "every",
+    "span",
+    "that",
+    "was",
+    "taken",
+    "is",
+    "told",
+    "of",
+    "and",
+    "none",
+    "is",
+    "lost",
+    "on",
+    "the",
+    "way",
+)
+
+
+class Span(msgspec.Struct, kw_only=True):
+    """One made-up span. Ids in hex as in OTLP; times in nanoseconds since the epoch."""
+
+    name: str
+    type: str
+    trace_id: str
+    id: str
+    parent_id: str | None
+    start: int
+    end: int
+    text: str
+
+
+def turn(chance: Random, now: int) -> list[Span]:
+    """The spans of one turn that ends at `now` (nanoseconds), children first as SDKs send them."""
+    trace = f"{chance.getrandbits(128) | 1:032x}"
+    root = f"{chance.getrandbits(64) | 1:016x}"
+    start = now - chance.randrange(800_000_000, 4_000_000_000)
+    spans = []
+    begin = start
+    for _ in range(chance.randrange(2, 12)):
+        end = begin + (now - begin) // chance.randrange(2, 5)
+        kind, name = ("COMPLETION", "llm.chat") if chance.random() < 0.5 else ("TOOL", f"tool.{chance.choice(TOOLS)}")
+        span_id = f"{chance.getrandbits(64) | 1:016x}"
+        spans.append(
+            Span(
+                name=name,
+                type=kind,
+                trace_id=trace,
+                id=span_id,
+                parent_id=root,
+                start=begin,
+                end=end,
+                text=text(chance),
+            )
+        )
+        begin = end
+    whole = Span(
+        name="agent.turn",
+        type="AGENT",
+        trace_id=trace,
+        id=root,
+        parent_id=None,
+        start=start,
+        end=now,
+        text=text(chance),
+    )
+    return [*spans, whole]
+
+
+def text(chance: Random) -> str:
+    """Some words: what people type is short, what models answer is long."""
+    return " ".join(chance.choices(WORDS, k=chance.choice((5, 12, 40, 120))))

@@ -1,0 +1,99 @@
+"""arize-phoenix as the upstream: it answers 503 by itself when its queue is full, and we see it through."""
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from tests.e2e.otel_spans import make_spans, provider, span_ids
+from tests.e2e.process import Process, answers, found, free_ports, get, wait_until
+from tests.e2e.unix_session import ENDPOINT, UnixAdapter, unix_session
+from tests.sidecar import Sidecar
+
+pytestmark = pytest.mark.e2e
+
+SPANS = 3000
+QUEUE = 200  # spans; phoenix stores some 240 a second, so 3,000 overrun it
+START = 120.0  # s; it migrates a new database first
+STORING = 120.0  # s
+PROJECT = "inspan"
+
+
+class Phoenix:
+    """A running phoenix, and the spans that it stored."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def stored(self) -> list[str]:
+        """The span ids of the project, page by page; none while the project is not there."""
+        if not any(each["name"] == PROJECT for each in self._get("/v1/projects")["data"]):
+            return []
+        ids: list[str] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            page = self._get(f"/v1/projects/{PROJECT}/spans?limit=1000" + (f"&cursor={cursor}" if cursor else ""))
+            ids += [each["context"]["span_id"] for each in page["data"]]
+            cursor = page["next_cursor"]
+        return ids
+
+    def _get(self, path: str) -> Any:
+        return json.loads(get(self.url + path))
+
+
+@pytest.fixture
+def phoenix(tmp_path: Path) -> Iterator[Phoenix]:
+    program = found("INSPAN_TEST_PHOENIX", "phoenix")
+    assert program, "phoenix is not installed: `make e2e` does, and names it in INSPAN_TEST_PHOENIX"
+    http, grpc = free_ports(2)
+    environ = {
+        "PHOENIX_HOST": "127.0.0.1",
+        "PHOENIX_PORT": str(http),
+        "PHOENIX_GRPC_PORT": str(grpc),
+        "PHOENIX_WORKING_DIR": str(tmp_path),
+        "PHOENIX_SQL_DATABASE_URL": f"sqlite:///{tmp_path}/phoenix.db",
+        "PHOENIX_TELEMETRY_ENABLED": "false",
+        "PHOENIX_MAX_SPANS_QUEUE_SIZE": str(QUEUE),
+    }
+    url = f"http://127.0.0.1:{http}"
+    with Process([program, "serve"], tmp_path / "phoenix.log", environ) as process:
+        process.until(lambda: answers(url + "/healthz"), START)
+        yield Phoenix(url)
+
+
+def test_every_span_is_stored_by_an_upstream_that_says_503_of_its_own_accord(
+    phoenix: Phoenix, rng: random.Random
+) -> None:
+    destination = {
+        "name": "phoenix",
+        "kind": "otlp",
+        "url": phoenix.url + "/v1/traces",
+        "batch": {"max_spans": 100},
+        "retry": {"max": "2s"},
+    }
+    delivered = 'inspan_spans_delivered_total{destination="phoenix"}'
+    with Sidecar({"destinations": [destination]}) as sidecar:
+        adapter = UnixAdapter(sidecar.socket)
+        exporter = OTLPSpanExporter(ENDPOINT, session=unix_session(adapter))
+        made = provider("agent", BatchSpanProcessor(exporter, max_queue_size=SPANS), **{"openinference.project.name": PROJECT})
+        make_spans(made, SPANS, rng)
+        made.shutdown()
+        sent = span_ids(body for _, body in adapter.taken)
+        wait_until(lambda: sidecar.metrics()[delivered] == SPANS, STORING, why=lambda: str(sidecar.status()))
+        metrics, events = sidecar.metrics(), json.loads(sidecar.get("/events?after=0")[2])["events"]
+        ledger = sidecar.stop()
+    wait_until(lambda: len(phoenix.stored()) >= SPANS, STORING, why=lambda: f"{len(phoenix.stored())} are stored")
+    stored = phoenix.stored()
+    put_off = metrics['inspan_attempt_duration_seconds_count{decision="later",destination="phoenix"}']
+    print(f"{put_off:.0f} attempts put off; events {events}; ledger {ledger}")
+    assert sorted(stored) == sorted(sent)
+    assert len(sent) == len(set(sent)) == SPANS
+    assert put_off > 0
+    assert any("503" in json.dumps(event) for event in events)
+    assert ledger["dialects"]["otlp"] == {"received": SPANS, "accepted": SPANS, "refused": {}}
+    assert ledger["destinations"] == {"phoenix": {"enqueued": SPANS, "delivered": SPANS}}
+    assert ledger["imbalance"] == 0

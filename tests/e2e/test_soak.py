@@ -1,0 +1,121 @@
+"""Four real agents, a real sidecar and an upstream in a bad mood, for some seconds: the books hold at every look."""
+
+import contextlib
+import json
+import random
+import re
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.e2e.process import Process
+from tests.e2e.sink_process import SinkProcess
+from tests.sidecar import Sidecar
+
+HERE = Path(__file__).parent
+SECONDS = 6.0
+BETWEEN_SCRAPES = 0.1  # s; a person who watches, not a test of the admin address
+SERIES = re.compile(r'inspan_(?P<name>\w+)\{(?P<of>dialect|destination)="(?P<who>\w+)"(,reason="\w+")?\}')
+SOURCES = ("spans_enqueued_total", "spans_recovered_total", "spans_replayed_total", "spans_synthesized_total")
+PLACES = ("queue_spans", "in_flight_spans", "spool_spans")
+FATES = ("spans_delivered_total", "spans_merged_total", "spans_quarantined_total", "spans_dropped_total")
+
+
+def config(url: str) -> dict[str, Any]:
+    """Two destinations at one upstream, with queues that fill and attempts that time out within the run."""
+    soon = {
+        "queue": {"max_spans": 1200},
+        "batch": {"max_spans": 300, "linger": "50ms"},
+        "retry": {"initial": "50ms", "max": "400ms"},
+        "timeout": "1500ms",
+        "concurrency": 4,
+    }
+    return {
+        "destinations": [
+            {"name": "traces", "kind": "otlp", "url": url + "/v1/traces", **soon},
+            {"name": "sgp", "kind": "sgp", "url": url, "headers": {"x-api-key": "K"}, "account_id": "A", **soon},
+        ]
+    }
+
+
+@contextlib.contextmanager
+def agents(folder: Path, socket: Path, seed: int) -> Iterator[list[Process]]:
+    with contextlib.ExitStack() as stack:
+        running = []
+        for number, program in enumerate(("otel_agent", "otel_agent", "json_agent", "json_agent")):
+            argv = [sys.executable, str(HERE / f"{program}.py"), "--socket", str(socket)]
+            argv += ["--seconds", str(SECONDS), "--seed", str(seed + number)]
+            running.append(stack.enter_context(Process(argv, folder / f"agent-{number}.log")))
+        yield running
+
+
+def check_scrape(metrics: dict[str, float]) -> None:
+    """Both laws, from the numbers of one scrape."""
+    assert metrics["inspan_ledger_imbalance_spans"] == 0
+    found: dict[tuple[str, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for series, value in metrics.items():
+        match = SERIES.fullmatch(series)
+        if match:
+            found[match["of"], match["who"]][match["name"]] += value
+    for (of, who), sums in found.items():
+        if of == "dialect":
+            assert sums["spans_received_total"] == sums["spans_accepted_total"] + sums["spans_refused_total"], who
+        else:
+            held = sum(sums[name] for name in (*PLACES, *FATES))
+            assert sum(sums[name] for name in SOURCES) == held, who
+
+
+def taken(agent: Process) -> int:
+    assert agent.wait(30) == 0, agent.said()
+    return int(json.loads(agent.said().splitlines()[-1])["taken"])
+
+
+def test_agents_sidecar_and_a_misbehaving_upstream_agree_on_every_span(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    moods = ["--status", "503", "--every", str(rng.randint(4, 9)), "--reset", str(rng.randint(5, 13))]
+    moods += ["--hang", str(rng.randint(25, 45)), "--delay", "0ms-40ms", "--api-key", "K", "--seed", str(seed)]
+    scrapes = 0
+    with SinkProcess(tmp_path, *moods) as sink, Sidecar(config(sink.url)) as sidecar:
+        with agents(tmp_path, sidecar.socket, seed) as running:
+            while any(agent.popen.poll() is None for agent in running):
+                check_scrape(sidecar.metrics())
+                scrapes += 1
+                time.sleep(BETWEEN_SCRAPES)
+            sums = [taken(agent) for agent in running]
+        metrics = sidecar.metrics()
+        ledger = sidecar.stop()
+        count = sink.count()
+    print(f"agents {sums}, {scrapes} scrapes, sink {count}, ledger {ledger}")
+    assert scrapes > SECONDS / BETWEEN_SCRAPES / 4
+    assert all(sums), "an agent got nothing through"
+    books, accounts = ledger["dialects"], ledger["destinations"]
+    assert books["otlp"]["accepted"] == sums[0] + sums[1] == accounts["traces"]["enqueued"]
+    assert books["spans"]["accepted"] == sums[2] + sums[3] == accounts["sgp"]["enqueued"]
+    for book in books.values():
+        assert book["received"] == book["accepted"] + sum(book["refused"].values())
+    assert ledger["imbalance"] == 0
+    assert all(account["delivered"] == account["enqueued"] for account in accounts.values())
+    assert count["spans"] == count["unique"] == sum(sums)
+    assert min(count["answered"]["503"], count["resets"], count["hung"]) > 0, "the upstream was in a good mood"
+    assert metrics['inspan_attempt_duration_seconds_count{decision="later",destination="sgp"}'] > 0
+
+
+@pytest.mark.parametrize("law", ["inspan_spans_accepted_total", "inspan_spans_delivered_total"])
+def test_a_scrape_that_does_not_add_up_would_be_seen(law: str) -> None:
+    good = {
+        "inspan_ledger_imbalance_spans": 0.0,
+        'inspan_spans_received_total{dialect="otlp"}': 5.0,
+        'inspan_spans_accepted_total{dialect="otlp"}': 3.0,
+        'inspan_spans_refused_total{dialect="otlp",reason="queue_full"}': 2.0,
+        'inspan_spans_enqueued_total{destination="up"}': 3.0,
+        'inspan_spans_delivered_total{destination="up"}': 1.0,
+        'inspan_queue_spans{destination="up"}': 2.0,
+    }
+    check_scrape(good)
+    series = next(name for name in good if name.startswith(law))
+    with pytest.raises(AssertionError):
+        check_scrape({**good, series: good[series] + 1})
