@@ -6,9 +6,10 @@ from typing import Final
 import msgspec
 
 from inspan_collector.config.model import DestinationConfig
-from inspan_collector.pipeline.destination import WORKING, Bounds
+from inspan_collector.pipeline.destination import Bounds
 
 WORKING_SHARE: Final = 1 / 3  # of the budget at most: the rest is custody, which is what the budget is for
+SLOTS: Final = 2  # at least so many batches' bytes: one attempt needs twice its own while it is being compressed
 QUEUE_SHARE: Final = 0.9  # of custody at most for all queues: requests that are being read need room too
 
 
@@ -25,7 +26,7 @@ def portion(budget: int, destinations: Sequence[DestinationConfig]) -> Portions:
 
     No destination can take what another needs: one whose upstream is down fills its own queue and nothing else.
     """
-    wanted = [config.concurrency * WORKING * int(config.batch.max_bytes) for config in destinations]
+    wanted = [max(config.concurrency, SLOTS) * int(config.batch.max_bytes) for config in destinations]
     working = min(sum(wanted), int(budget * WORKING_SHARE))
     custody = budget - working
     queue = int(custody * QUEUE_SHARE) // len(destinations)

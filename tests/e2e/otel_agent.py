@@ -16,7 +16,9 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-sys.path.insert(0, str(Path(__file__).parents[2]))  # it is run as a file, so that it needs nothing installed but the SDK
+sys.path.insert(
+    0, str(Path(__file__).parents[2])
+)  # it is run as a file, so that it needs nothing installed but the SDK
 from tests.e2e.otel_spans import make_spans, provider
 from tests.e2e.unix_session import ENDPOINT, UnixAdapter, unix_session
 

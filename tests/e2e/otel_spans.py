@@ -14,6 +14,9 @@ from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 Spans = Counter[tuple[bytes, bytes, bytes]]
 """How often each (resource, scope, span) occurs, as deterministic protobuf."""
 
+Name = tuple[str, str, str]
+"""trace id and span id in hex, and the span's name."""
+
 
 def provider(name: str, sink: SpanProcessor, **attributes: str) -> TracerProvider:
     """A provider for one service."""
@@ -64,10 +67,10 @@ def spans_in(bodies: Iterable[bytes]) -> Spans:
     return found
 
 
-def span_ids(bodies: Iterable[bytes]) -> list[str]:
-    """The span ids in ExportTraceServiceRequests, in hex."""
+def names_in(bodies: Iterable[bytes]) -> list[Name]:
+    """The spans in ExportTraceServiceRequests, by what an upstream shows of them."""
     return [
-        span.span_id.hex()
+        (span.trace_id.hex(), span.span_id.hex(), span.name)
         for body in bodies
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans
         for scope in resource.scope_spans

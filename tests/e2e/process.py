@@ -22,7 +22,9 @@ INHERITED: Final = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_
 class Process:
     """A started process; `with` ends it. Its standard output and error go to `log`."""
 
-    def __init__(self, argv: Sequence[str], log: Path, environ: Mapping[str, str] = {}, cwd: Path | None = None) -> None:
+    def __init__(
+        self, argv: Sequence[str], log: Path, environ: Mapping[str, str] = {}, cwd: Path | None = None
+    ) -> None:
         self.log = log
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         with log.open("wb") as written:

@@ -3,8 +3,8 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
+from inspan import __version__
 from inspan_collector import demo
 from inspan_collector.cli import check, run, send
 from inspan_collector.errors import ConfigError, StartError
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="inspan", description="A sidecar span collector.")
-    parser.add_argument("--version", action="version", version=f"inspan {version('inspan')}")
+    parser.add_argument("--version", action="version", version=f"inspan {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     run.add_to(commands)
     check.add_to(commands)

@@ -19,6 +19,7 @@ from inspan_collector.demo.processes import Child, DemoError, Line, started
 START: Final = 20.0  # s until a process must have said where it is; a busy machine takes 2
 FLUSH: Final = 40.0  # s for an agent to end after its time; OpenTelemetry's shutdown may take 30
 TICK: Final = 0.05  # s; the sidecar is stopped right after the last post, with spans still in its hands
+WHY: Final = 1.0  # s to find out whether what went wrong is the sidecar's end
 DRAIN: Final = 30.0  # s; the sidecar's own deadline is 20
 
 Show = Callable[[Moment], None]
@@ -94,6 +95,18 @@ class Stage:
 
     async def _watch(self, observer: Observer, sidecar: Child, agents: list[Child]) -> None:
         """Until the last agent has ended. Raises DemoError where one fails, or the sidecar does."""
+        try:
+            await self._go_on(observer, sidecar, agents)
+        except DemoError:
+            await asyncio.wait({sidecar.reading}, timeout=WHY)
+            if sidecar.reading.done():  # then that is why, whatever was seen of it first
+                raise sidecar.failure("ended while agents were posting") from None
+            raise
+        for agent in agents:
+            if await agent.ended(FLUSH):
+                raise agent.failure("failed")
+
+    async def _go_on(self, observer: Observer, sidecar: Child, agents: list[Child]) -> None:
         self.begin = self.next_look = time.monotonic()
         while not all(agent.reading.done() for agent in agents):
             now = time.monotonic()
@@ -103,12 +116,9 @@ class Stage:
                 await self._look(observer)
             if now - self.begin > self.seconds + FLUSH:
                 raise DemoError(f"the agents did not end within {FLUSH:g} s after their time")
-            await asyncio.sleep(TICK)
             if sidecar.reading.done():
-                raise sidecar.failure("ended while agents were posting")
-        for agent in agents:
-            if await agent.ended(FLUSH):
-                raise agent.failure("failed")
+                raise sidecar.failure("ended")
+            await asyncio.sleep(TICK)
 
     async def _turn_mood(self, observer: Observer, now: float) -> None:
         if self.moods and now - self.begin >= self.moods[0].begin:

@@ -26,6 +26,7 @@ class FileExporter:
 
     formats = FORMATS
     upserts = False
+    working = 2
 
     def __init__(self, config: DestinationConfig) -> None:
         self.config = config

@@ -1,11 +1,10 @@
 """The headers of a request, with its secrets read at the last moment."""
 
-from importlib.metadata import version
-
+from inspan import __version__
 from inspan_collector.config.model import DestinationConfig
 from inspan_collector.errors import ConfigError, Pause
 
-USER_AGENT = f"inspan/{version('inspan')}"
+USER_AGENT = f"inspan/{__version__}"
 
 
 def request_headers(config: DestinationConfig, content_type: str) -> dict[str, str]:

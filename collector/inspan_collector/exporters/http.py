@@ -17,14 +17,15 @@ from inspan_collector.receipt import Receipt
 class Shape(msgspec.Struct, frozen=True):
     """How one kind of upstream is spoken to.
 
-    frame: a plain body as this upstream wants it. receipt: what a 2xx answer says, from its content type and body.
+    frame: a plain body as this upstream wants it, None where it is that already. receipt: what a 2xx answer says, from
+    its content type and body.
     """
 
     formats: frozenset[str]
     upserts: bool
     method: str
     url: str
-    frame: Callable[[bytes], bytes]
+    frame: Callable[[bytes], bytes] | None
     receipt: Callable[[str, bytes], Receipt]
 
 
@@ -36,6 +37,7 @@ class HttpExporter:
         self.shape = shape
         self.formats = shape.formats
         self.upserts = shape.upserts
+        self.working = 1 if config.compression == "none" and shape.frame is None else 2
         self.pool = Connections(config)
         self.compressor = Compressor(config.compression)
 
@@ -53,7 +55,7 @@ class HttpExporter:
     async def encode(self, format: Format, body: bytes) -> bytes:
         """The body framed and compressed."""
         del format
-        return await self.compressor.compress(self.shape.frame(body))
+        return await self.compressor.compress(body if self.shape.frame is None else self.shape.frame(body))
 
     async def send(self, format: Format, payload: bytes, spans: int) -> Receipt:
         """Send encoded bytes. Raises Later, Isolate or Pause."""

@@ -12,7 +12,7 @@ def otlp_exporter(config: DestinationConfig) -> HttpExporter:
         upserts=False,
         method="POST",
         url=config.url or "",
-        frame=lambda body: body,
+        frame=None,
         receipt=receipt,
     )
     return HttpExporter(config, shape)

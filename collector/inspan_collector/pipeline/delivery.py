@@ -22,7 +22,7 @@ from inspan_collector.ledger import (
     QUARANTINED,
 )
 from inspan_collector.pipeline.cutting import halve
-from inspan_collector.pipeline.destination import WORKING, Destination
+from inspan_collector.pipeline.destination import Destination
 from inspan_collector.pipeline.evidence import Suspicion
 from inspan_collector.pipeline.isolation import Isolation
 from inspan_collector.receipt import Receipt
@@ -91,7 +91,7 @@ class Delivery:
     async def _send(self, piece: Batch) -> Receipt:
         destination = self.destination
         form = FORMATS[piece.format]
-        async with destination.room.hold(piece.size * WORKING) as grant:
+        async with destination.room.hold(piece.size * destination.exporter.working) as grant:
             payload = await destination.exporter.encode(form, form.join([chunk.body for chunk in piece.chunks]))
             grant.shrink(len(payload))
             destination.batch_spans.observe(piece.spans)

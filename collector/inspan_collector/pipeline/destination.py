@@ -26,13 +26,13 @@ from inspan_collector.receipt import Receipt
 DECISIONS: Final = ("delivered", "later", "isolate", "pause", "abandoned")
 RAISE: Final = 1.05  # a learned byte limit grows by this at each full batch that is delivered, up to what is configured
 FULL: Final = 0.5  # of the limit: batches end where chunks do, so few are fuller
-WORKING: Final = 2  # times a batch's bytes: joined, and compressed at worst as large
 
 
 class Exporter(Protocol):
     """Turns a body into one request of its kind, and the answer into a decision."""
 
     formats: frozenset[str]
+    working: int  # times a batch's bytes that an attempt needs at most: joined, and framed or compressed
     upserts: bool  # a later copy of a span replaces the earlier one, so starts may be sent
 
     async def open(self) -> None:
@@ -81,7 +81,7 @@ class Destination:
         self.events = events
         self.clock = clock
         self.ledger = Ledger(config.name)
-        self.max_batch_bytes = min(int(config.batch.max_bytes), bounds.working_bytes // WORKING)
+        self.max_batch_bytes = min(int(config.batch.max_bytes), bounds.working_bytes // exporter.working)
         limits = Limits(config.batch.max_spans, self.max_batch_bytes, config.batch.linger)
         self.queue = Queue(
             self.ledger,

@@ -164,6 +164,8 @@ class Door:
         )
         if not kept:
             return self._refuse(head, Refusal(413, "too_large", message), spans=culled)
+        self.memory.release(head.budget - len(body))
+        head.budget = len(body)
         rest = Reading(reading.format, body, form.scan(body))
         return self._take(head, dialect, content_type, rest, culled, message)
 

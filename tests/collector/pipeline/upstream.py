@@ -60,6 +60,7 @@ class Upstream:
 
     formats = frozenset({"otlp_protobuf", "span_json"})
     upserts = True
+    working = 2
 
     def __init__(self, *rules: Callable[["Upstream", list[int]], None], delay: float = 0.01) -> None:
         self.rules = list(rules)

@@ -1,0 +1,278 @@
+"""The demo as a person runs it, in real processes; and that it says so when numbers differ."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from io import StringIO
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from inspan_collector.demo import scene
+from inspan_collector.demo.agents.encode import as_json, as_otlp
+from inspan_collector.demo.agents.report import Report
+from inspan_collector.demo.agents.story import turn
+from inspan_collector.demo.closing import Outcome, tables
+from inspan_collector.demo.lines import HEADING, Lines
+from inspan_collector.demo.observed import Batches, Books, Destination, Event, Gate, Moment, Pool, Reception, Status
+from inspan_collector.demo.paint import Paint, Screen
+from inspan_collector.demo.view import WIDTH, View
+from inspan_collector.sink.tally import Count
+
+MARK = "DEMO_TEST_MARK"
+PLAIN_ONLY = "from inspan_collector.demo import scene; scene.has_sdk = lambda: False"
+
+
+class Run:
+    """A demo process, and every process that came of it."""
+
+    def __init__(self, *arguments: str, first: str = "") -> None:
+        self.mark = uuid.uuid4().hex
+        code = f"{first}\nimport sys\nfrom inspan_collector.cli import main\nsys.exit(main(['demo', *sys.argv[1:]]))"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, MARK: self.mark, "INSPAN_SOCKET": "/nowhere/inspan.sock", "OTEL_SDK_DISABLED": "true"},
+        )
+
+    def wait_for(self, text: str) -> None:
+        """Read what it says until the text has come."""
+        assert self.process.stdout is not None
+        said = ""
+        while text not in said:
+            line = self.process.stdout.readline()
+            assert line, f"it ended: {said}"
+            said += line
+
+    def end(self) -> tuple[int, str, str]:
+        out, err = self.process.communicate(timeout=60)
+        return self.process.returncode, out, err
+
+    def alive(self, of: str = "") -> list[int]:
+        """Processes with our mark whose command line contains the text."""
+        found = []
+        for directory in Path("/proc").iterdir():
+            with suppress(OSError):
+                ours = directory.name.isdigit() and self.mark.encode() in (directory / "environ").read_bytes()
+                if ours and of.encode() in (directory / "cmdline").read_bytes():
+                    found.append(int(directory.name))
+        return found
+
+
+@pytest.fixture
+def demo() -> Iterator[Callable[..., Run]]:
+    runs: list[Run] = []
+
+    def start(*arguments: str, first: str = "") -> Run:
+        runs.append(Run(*arguments, first=first))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        for pid in run.alive():
+            os.kill(pid, signal.SIGKILL)
+        run.process.communicate()
+
+
+def test_the_numbers_of_two_agents_the_ledger_and_the_upstream_agree(demo: Callable[..., Run]) -> None:
+    run = demo("--seconds", "3", "--seed", "5", "--json")
+    code, out, err = run.end()
+    assert code == 0, err
+    outcome = json.loads(out)
+    assert outcome["agrees"] and outcome["differs"] == []
+    assert outcome["agents"]["otlp"]["name"].startswith("OpenTelemetry ")
+    assert all(agent["made"] > 1000 and agent["lost"] == 0 for agent in outcome["agents"].values())
+    assert outcome["sink"]["answered"]["503"] >= 1, "the upstream did not misbehave"
+    assert outcome["sink"]["connections"] <= 2 * 4 + 1, "two destinations with 4 each, and the demo itself"
+    assert "the closing ledger" in err
+    assert run.alive() == []
+
+
+def test_without_the_opentelemetry_sdk_a_plain_poster_takes_its_part_and_says_so(demo: Callable[..., Run]) -> None:
+    run = demo("--seconds", "1", "--seed", "6", first=PLAIN_ONLY)
+    code, out, err = run.end()
+    assert code == 0, err
+    assert "OpenTelemetry SDK is not installed" in out
+    assert "plain OTLP posts: accepted = dialect's" in out
+    assert "✗" not in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_every_process_of_the_demo(demo: Callable[..., Run], number: int) -> None:
+    run = demo("--seconds", "60", "--seed", "7")
+    run.wait_for("  1 s")
+    assert len(run.alive()) == 5, "the demo, the sink, the sidecar and two agents"
+    run.process.send_signal(number)
+    code, _, err = run.end()
+    assert (code, "its processes are ended" in err) == (130, True)
+    assert run.alive() == []
+
+
+def test_a_sidecar_that_dies_is_a_failure_with_its_name(demo: Callable[..., Run]) -> None:
+    run = demo("--seconds", "60", "--seed", "8")
+    run.wait_for("  1 s")
+    (sidecar,) = run.alive("inspan.yaml")
+    os.kill(sidecar, signal.SIGKILL)
+    code, _, err = run.end()
+    assert code == 1
+    assert err.startswith("inspan demo: the sidecar ended while agents were posting")
+    assert run.alive() == []
+
+
+def outcome() -> Outcome:
+    """What all parties say when 30 OTLP spans and 12 others went through."""
+    books = Books(
+        dialects={"otlp": Reception(30, 30), "spans": Reception(14, 12, {"queue_full": 2}), "sgp": Reception()},
+        destinations={
+            "otlp": {"enqueued": 30, "delivered": 29, "dropped_rejected": 1},
+            "sgp": {"enqueued": 12, "delivered": 12},
+        },
+        imbalance=0,
+    )
+    agents = {
+        "otlp": Report(name="sdk", made=30, accepted=30, requests=2),
+        "sgp": Report(name="plain", made=14, accepted=12, lost=2, requests=3),
+    }
+    return Outcome(agents, books, count(spans=41, unique=41, rows=12), 0)
+
+
+def count(**known: int) -> Count:
+    counted = dict.fromkeys(Count.__struct_fields__, 0) | {"answered": {200: 5, 503: 2}} | known
+    return Count(**counted)  # type: ignore[arg-type]
+
+
+def changed(path: str, value: object) -> Outcome:
+    """The outcome, but for one number."""
+    tree = msgspec.to_builtins(outcome(), str_keys=True)
+    *way, last = path.split("/")
+    node = tree
+    for step in way:
+        node = node[step]
+    node[last] = value
+    return msgspec.convert(tree, Outcome, strict=False)
+
+
+def test_what_is_accounted_for_agrees_even_where_spans_were_lost() -> None:
+    assert [claim for claim in outcome().claims() if not claim.agrees] == []
+    assert outcome().ending() == "44 spans made, 41 upstream, 3 lost on the way."
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "agents/otlp/accepted",
+        "agents/sgp/lost",
+        "books/dialects/otlp/accepted",
+        "books/dialects/spans/received",
+        "books/destinations/otlp/enqueued",
+        "books/destinations/otlp/delivered",
+        "books/destinations/sgp/queued",
+        "books/destinations/sgp/dropped_bug",
+        "books/imbalance",
+        "count/spans",
+        "count/unique",
+        "count/rows",
+        "exit_code",
+    ],
+)
+def test_a_number_that_differs_anywhere_is_found_and_shown(path: str) -> None:
+    differing = changed(path, 7)
+    assert [claim for claim in differing.claims() if not claim.agrees]
+    assert any("✗" in line for line in tables(differing, Paint(on=False)))
+
+
+def moment(numbers: int = 1) -> Moment:
+    return Moment(
+        elapsed=3.21,
+        seconds=15,
+        seed=1234,
+        mood=scene.moods(15, 1)[1],
+        agents=outcome().agents,  # type: ignore[arg-type]
+        status=Status(
+            ledger=outcome().books,
+            connections=2,
+            destinations=[
+                Destination(name, Gate("shut", "503"), Batches(9, 90), Pool(2, 3)) for name in scene.DIALECTS
+            ],
+            events=1,
+        ),
+        count=count(spans=numbers),
+        events=[Event(1, 0.0, "dropped", "otlp", "a message " * 20)] * 5,
+    )
+
+
+@pytest.mark.parametrize("numbers", [1, 10**9])
+def test_no_line_of_the_view_is_wider_than_a_terminal_of_80_columns(numbers: int) -> None:
+    frame = View(Paint(on=False)).frame(moment(numbers))
+    assert max(map(len, frame)) <= WIDTH
+    assert len(frame) <= 23
+    assert max(map(len, Lines().of(moment(numbers)))) <= WIDTH
+
+
+def test_a_frame_has_as_many_lines_before_the_first_event_and_report_as_after() -> None:
+    empty = msgspec.structs.replace(moment(), events=[], agents={})
+    assert len(View(Paint(on=False)).frame(empty)) == len(View(Paint(on=False)).frame(moment()))
+
+
+def test_lines_have_a_heading_and_say_what_changed_once() -> None:
+    lines = Lines()
+    first, second = lines.of(moment()), lines.of(moment())
+    assert first[0] == HEADING
+    assert [line.split()[0] for line in second] == ["3"]
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environ", "coloured"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)],
+)
+def test_no_color_and_dumb_terminals_are_respected(environ: dict[str, str], coloured: bool) -> None:
+    assert Screen(Terminal(), environ).paint.on is coloured
+    assert not Screen(StringIO(), environ).paint.on
+
+
+def test_the_cursor_comes_back() -> None:
+    terminal = Terminal()
+    screen = Screen(terminal, {"COLUMNS": "80"})
+    screen.draw(["a"])
+    screen.draw(["b"])
+    screen.release()
+    assert terminal.getvalue().count("\x1b[?25l") == terminal.getvalue().count("\x1b[?25h") == 1
+
+
+def test_the_bodies_written_by_hand_are_what_they_say() -> None:
+    spans = turn(Random(1), 1_700_000_000_000_000_000)
+    request = ExportTraceServiceRequest.FromString(as_otlp(spans, "demo"))
+    (scope,) = request.resource_spans[0].scope_spans
+    assert [(span.trace_id.hex(), span.span_id.hex(), span.name) for span in scope.spans] == [
+        (span.trace_id, span.id, span.name) for span in spans
+    ]
+    assert all(
+        span.start_time_unix_nano <= span.end_time_unix_nano <= 1_700_000_000_000_000_000 for span in scope.spans
+    )
+    assert request.resource_spans[0].resource.attributes[0].value.string_value == "demo"
+    assert [span["id"] for span in json.loads(as_json(spans))] == [span.id for span in spans]
+
+
+def test_a_long_temporary_directory_still_leaves_room_for_a_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    with scene.directory() as directory:
+        assert len(f"{directory}/inspan.sock") <= 107
