@@ -43,13 +43,13 @@ class Goal(msgspec.Struct, frozen=True):
 
     def row(self) -> list[str]:
         """Cells of a table."""
+        goal = f"{'≥' if self.at_least else '≤'} {self._shown(self.bound)}"
         if not self.values:
-            return [self.what, "not measured", "", self._shown(self.bound), ""]
+            return [self.what, "not measured", "", goal, ""]
         value = median(self.values) if self.middle is None else self.middle
         reached = value >= self.bound if self.at_least else value <= self.bound
-        sign = "≥" if self.at_least else "≤"
         lowest = spread(self.values, self.show, self.scale)
-        return [self.what, self._shown(value), lowest, f"{sign} {self._shown(self.bound)}", "yes" if reached else "NO"]
+        return [self.what, self._shown(value), lowest, goal, "yes" if reached else "NO"]
 
     def _shown(self, value: float) -> str:
         return f"{format(value * self.scale, self.show)}{self.unit}"
@@ -63,10 +63,10 @@ def goals(figures: Figures, quiets: Quiets, linger: float) -> list[Goal]:
     found.append(Goal(f"{shape}: spans per CPU-second, {peer}", speeds, bound, at_least=True, show=",.0f"))
     shape, peer, most = PEAK
     peaks = [figure.peak for figure in figures.get((shape, peer), [])]
-    found.append(_most(f"{shape}: peak RSS, {peer}", peaks, most, ",.0f", 1e-6, " MB"))
+    found.append(_most(f"{shape}: peak RSS, {peer}", peaks, most, ",.1f", 1e-6, " MB"))
     quiet = quiets.get(GZIP, [])
     found.append(_most("ready after exec", [each.ready for each in quiet], READY, ",.2f", 1, " s"))
-    found.append(_most("idle RSS", [each.idle for each in quiet], IDLE, ",.0f", 1e-6, " MB"))
+    found.append(_most("idle RSS", [each.idle for each in quiet], IDLE, ",.1f", 1e-6, " MB"))
     added = [latency - linger for each in quiet for latency in each.latencies]
     found.append(_most("post to upstream, less the linger", added, LATENCY, ",.2f", 1e3, " ms"))
     return found

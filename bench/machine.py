@@ -2,9 +2,10 @@
 
 import os
 import platform
-import subprocess
 from importlib.metadata import version
 from pathlib import Path
+
+from bench.peers import rotel_version
 
 LIBRARIES = ("aiohttp", "httptools", "isal", "msgspec", "protobuf", "uvloop")
 
@@ -33,8 +34,5 @@ def _model() -> str:
 def _rotel(path: Path | None) -> str:
     if path is None:
         return "not found: set INSPAN_BENCH_ROTEL to its rotel-agent; measuring without it"
-    try:
-        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=False)
-    except OSError as error:
-        return f"{path}: {error.strerror}"
-    return f"{said.stdout.strip() or said.stderr.strip()} ({path})"
+    name = rotel_version(path)
+    return f"{path} does not run here; measuring without it" if name is None else f"{name} ({path})"

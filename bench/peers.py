@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -56,7 +57,8 @@ def peers() -> list[Peer]:
         Peer("inspan, gzip", lambda place: _inspan(place, "gzip"), linger=LINGER),
         Peer("inspan, no compression", lambda place: _inspan(place, "none"), linger=LINGER),
     ]
-    if rotel() is not None:
+    path = rotel()
+    if path is not None and rotel_version(path) is not None:
         found += [
             Peer("rotel, gzip", lambda place: _rotel(place, "otlp")),
             Peer("rotel, blackhole", lambda place: _rotel(place, "blackhole"), delivers=False),
@@ -73,6 +75,15 @@ def rotel() -> Path | None:
     installed = [Path(place) for place in (package.submodule_search_locations or [] if package else [])]
     beside = [Path(sys.executable).parent, *installed]
     return next((place / "rotel-agent" for place in beside if (place / "rotel-agent").exists()), None)
+
+
+def rotel_version(path: Path) -> str | None:
+    """What it calls itself; None where it does not run, as without the libpython that its wheel is linked to."""
+    try:
+        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=READY, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return said.stdout.strip()
 
 
 def inherited() -> dict[str, str]:

@@ -26,16 +26,19 @@ class Process:
     ) -> None:
         self.name = " ".join(argv)[:60]
         self.log = log
-        with _pinned(core), log.open("wb") as written:
-            self.popen = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE if asked else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if asked else written,
-                stderr=written,
-                env=environ,
-                cwd=ROOT,
-                bufsize=0,
-            )
+        try:
+            with _pinned(core), log.open("wb") as written:
+                self.popen = subprocess.Popen(
+                    argv,
+                    stdin=subprocess.PIPE if asked else subprocess.DEVNULL,
+                    stdout=subprocess.PIPE if asked else written,
+                    stderr=written,
+                    env=environ,
+                    cwd=ROOT,
+                    bufsize=0,
+                )
+        except OSError as error:
+            raise Failed(f"cannot start {self.name}: {error}") from None
 
     def __repr__(self) -> str:
         return f"<Process {self.name} {self.popen.pid} {self.popen.poll()}>"
@@ -64,24 +67,35 @@ class Process:
         return found
 
     def cpu(self) -> float:
-        """CPU-seconds of the tree so far, user and system."""
-        return sum(sum(map(int, _stat(pid)[CPU_FIELDS])) for pid in self.tree()) * TICK
+        """CPU-seconds of the tree so far, user and system. Raises Failed where it has ended."""
+        with self._alive():
+            return sum(sum(map(int, _stat(pid)[CPU_FIELDS])) for pid in self.tree()) * TICK
 
     def memory(self, field: str) -> int:
-        """Bytes of the tree: `VmRSS` now, `VmHWM` at its peak."""
-        return sum(_status(pid, field) for pid in self.tree())
+        """Bytes of the tree: `VmRSS` now, `VmHWM` at its peak. Raises Failed where it has ended."""
+        with self._alive():
+            return sum(_status(pid, field) for pid in self.tree())
 
     def ask(self, question: str, timeout: float) -> bytes:
         """One line in, one line back. Raises Failed where none comes in `timeout` seconds."""
         assert self.popen.stdin is not None
         assert self.popen.stdout is not None
-        self.popen.stdin.write(question.encode() + b"\n")
+        with self._alive():
+            self.popen.stdin.write(question.encode() + b"\n")
         if not select.select([self.popen.stdout], [], [], timeout)[0]:
             raise Failed(f"{self!r} did not answer {question!r} in {timeout} s")
         answer: bytes = self.popen.stdout.readline()
         if not answer:
             raise Failed(f"{self!r} ended: {self.last_words()}")
         return answer
+
+    @contextlib.contextmanager
+    def _alive(self) -> Iterator[None]:
+        """What fails in here failed because the process is gone."""
+        try:
+            yield
+        except (FileNotFoundError, ProcessLookupError, BrokenPipeError):
+            raise Failed(f"{self!r} ended: {self.last_words()}") from None
 
     def last_words(self) -> str:
         """The end of what it logged."""
@@ -117,4 +131,4 @@ def _status(pid: int, field: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) << 10
-    raise Failed(f"/proc/{pid}/status has no {field}")
+    raise FileNotFoundError(f"/proc/{pid}/status has no {field}")  # a zombie has no memory

@@ -16,6 +16,7 @@ import msgspec
 
 from bench import machine, quiet, throughput
 from bench.bodies import SHAPES, Shape, write
+from bench.floor import Floor, gzip_alone
 from bench.goals import Figures, Quiets
 from bench.peers import Peer, Place, peers, rotel
 from bench.process import Failed, cores
@@ -44,6 +45,7 @@ class Bench:
         self.upstream = upstream
         self.figures: Figures = {}
         self.quiets: Quiets = {}
+        self.floors: list[Floor] = []
         self.failures: list[str] = []
         self.left = plan.runs * len(plan.peers) * (1 + len(plan.shapes))
         self.started = time.monotonic()
@@ -55,6 +57,7 @@ class Bench:
         """All runs. Peers alternate within each, so that a slow minute of the machine hits all of them."""
         for shape in self.plan.shapes:
             write(shape, self.scratch / shape.name)
+            self.floors.append(gzip_alone(shape, self.scratch / shape.name))
         for run in range(1, self.plan.runs + 1):
             for peer in self.plan.peers:
                 self._try(f"run {run}  {'start':9} {peer.name}", partial(self._quiet, peer))
@@ -103,7 +106,7 @@ def main(argv: Sequence[str]) -> int:
         with Upstream(settings.cores[1], scratch) as upstream:
             bench = Bench(Plan(options.runs, settings, shapes, found), scratch, upstream)
             bench.run()
-    print(report(bench.figures, bench.quiets))
+    print(report(bench.figures, bench.quiets, bench.floors))
     for failure in bench.failures:
         print(f"failed: {failure}")
     lost = any(figure.lost for runs in bench.figures.values() for figure in runs)

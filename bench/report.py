@@ -1,6 +1,7 @@
 """The tables of a run."""
 
 from bench.bodies import SHAPES
+from bench.floor import Floor
 from bench.goals import Figures, Quiets, goals
 from bench.peers import LINGER
 from bench.table import mebibytes, median, percent, spread, table
@@ -10,13 +11,14 @@ SPEED_HEAD = ("spans a request x bytes", "median", "lowest – highest", "peak R
 SINK_HEAD = ("what the sink saw", "encoding", "spans a post", "most", "bytes a span", "of plain", "connections", "lost")
 
 
-def report(figures: Figures, quiets: Quiets) -> str:
+def report(figures: Figures, quiets: Quiets, floors: list[Floor]) -> str:
     """Everything that was measured."""
     rows = [(shape, peer, runs) for shape in SHAPES for (name, peer), runs in figures.items() if name == shape.name]
     speeds = [_speed(f"{shape.name}  {peer}", runs) for shape, peer, runs in rows]
     seen = [_seen(f"{shape.name}  {peer}", runs) for shape, peer, runs in rows if runs[0].seen.posts]
     tables = [
         table("Spans per CPU-second, and how busy the cores were", SPEED_HEAD, speeds),
+        _floors(floors),
         table("What was really sent", SINK_HEAD, seen),
         _quiet(quiets),
         table(
@@ -40,6 +42,15 @@ def _speed(name: str, runs: list[Figure]) -> list[str]:
         percent(median([run.sink / run.wall for run in runs])),
         f"{sum(run.load.refused for run in runs):,}",
     ]
+
+
+def _floors(floors: list[Floor]) -> str:
+    head = ("gzip of one full batch", "spans per CPU-second", "µs a span", "batch", "of plain")
+    rows = [
+        [each.shape.name, f"{each.speed:,.0f}", f"{1e6 / each.speed:.2f}", mebibytes(each.size), percent(each.ratio)]
+        for each in floors
+    ]
+    return table("The floor of whoever compresses: ISA-L level 1 alone, on these spans", head, rows)
 
 
 def _seen(name: str, runs: list[Figure]) -> list[str]:

@@ -35,4 +35,4 @@ def percent(share: float) -> str:
 
 def mebibytes(size: float) -> str:
     """Bytes as MiB."""
-    return f"{size / 2**20:.0f} MiB"
+    return f"{size / 2**20:.1f} MiB"

@@ -62,7 +62,7 @@ class Upstream:
         try:
             connection.request(method, path)
             return connection.getresponse().read()
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             raise Failed(f"{self!r}: {error}: {self.process.last_words()}") from None
         finally:
             connection.close()

@@ -1,4 +1,4 @@
-"""An agent in a process of its own: plain JSON posts, nothing but the standard library. Its last line says what was taken.
+"""An agent in a process of its own: plain JSON posts by the standard library. Its last line says what was taken.
 
 A refusal is obeyed: it waits and sends the same again, or at the end counts it as lost.
 """

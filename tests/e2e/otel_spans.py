@@ -5,11 +5,11 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from google.protobuf.message import Message
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SpanProcessor
-from opentelemetry.trace import Link, SpanKind, Status, StatusCode
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.trace import Link, SpanKind, Status, StatusCode, Tracer
 
 Spans = Counter[tuple[bytes, bytes, bytes]]
 """How often each (resource, scope, span) occurs, as deterministic protobuf."""
@@ -34,7 +34,7 @@ def make_spans(made: TracerProvider, count: int, rng: random.Random) -> None:
         count -= size
 
 
-def _make_trace(tracer, size: int, rng: random.Random) -> None:  # type: ignore[no-untyped-def]
+def _make_trace(tracer: Tracer, size: int, rng: random.Random) -> None:
     with tracer.start_as_current_span(f"run {size} ☃", kind=SpanKind.SERVER) as root:
         root.set_attribute("input", "naïve " * rng.randint(0, 100))
         for number in range(size - 1):
@@ -78,6 +78,6 @@ def names_in(bodies: Iterable[bytes]) -> list[Name]:
     ]
 
 
-def _bytes(message) -> bytes:  # type: ignore[no-untyped-def]
+def _bytes(message: Message) -> bytes:
     written: bytes = message.SerializeToString(deterministic=True)
     return written

@@ -37,8 +37,7 @@ class Phoenix:
         cursor: str | None = ""
         while cursor is not None:
             page = self._get(f"/v1/projects/{PROJECT}/spans?limit=1000" + (f"&cursor={cursor}" if cursor else ""))
-            for each in page["data"]:
-                spans.append((each["context"]["trace_id"], each["context"]["span_id"], each["name"]))
+            spans += [(each["context"]["trace_id"], each["context"]["span_id"], each["name"]) for each in page["data"]]
             cursor = page["next_cursor"]
         return spans
 

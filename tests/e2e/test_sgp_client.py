@@ -5,7 +5,7 @@ import contextlib
 import json
 import random
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from scale_gp_beta import AsyncSGPClient, PermissionDeniedError, RateLimitError
+from scale_gp_beta.types.span_create_param import SpanCreateParam
 from tests.sidecar import Sidecar
 
 from inspan_collector.sink.behaviour import Behaviour
@@ -60,15 +61,15 @@ async def running(env: dict[str, str]) -> AsyncIterator[Sidecar]:
         await asyncio.to_thread(sidecar.__exit__, None, None, None)
 
 
-def traces(rng: random.Random, count: int) -> list[dict[str, Any]]:
-    """`count` ended spans as the client's TypedDict wants them, in small traces."""
-    spans: list[dict[str, Any]] = []
+def traces(rng: random.Random, count: int) -> list[SpanCreateParam]:
+    """`count` ended spans, in small traces."""
+    spans: list[SpanCreateParam] = []
     while len(spans) < count:
-        trace, parent = str(uuid.UUID(int=rng.getrandbits(128))), None
+        trace, parent = new_id(rng), ""
         for number in range(min(rng.randint(1, 5), count - len(spans))):
             begin = START + timedelta(seconds=number)
-            span = {
-                "id": str(uuid.UUID(int=rng.getrandbits(128))),
+            span: SpanCreateParam = {
+                "id": new_id(rng),
                 "trace_id": trace,
                 "name": rng.choice(("workflow", "llm.chat", "tool ☃")),
                 "start_timestamp": begin.isoformat(),
@@ -76,15 +77,21 @@ def traces(rng: random.Random, count: int) -> list[dict[str, Any]]:
                 "input": {"messages": [{"role": "user", "content": 'quote " slash \\ ' * rng.randrange(20)}]},
                 "output": {"cost": rng.random(), "text": None, "n": rng.randrange(1 << 53)},
                 "metadata": {"__source__": "agentex"},
-                "status": rng.choice(("SUCCESS", "ERROR")),
+                "status": "ERROR" if rng.random() < 0.1 else "SUCCESS",
                 "type": "COMPLETION",
             }
-            spans.append(span if parent is None else {**span, "parent_id": parent})
+            if parent:
+                span["parent_id"] = parent
             parent = span["id"]
+            spans.append(span)
     return spans
 
 
-def by_key(spans: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+def new_id(rng: random.Random) -> str:
+    return str(uuid.UUID(int=rng.getrandbits(128)))
+
+
+def by_key(spans: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
     found = {(span["trace_id"], span["id"]): span for span in spans}
     assert len(found) == len(spans)
     return found

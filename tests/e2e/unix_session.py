@@ -50,7 +50,7 @@ class UnixAdapter(HTTPAdapter):
         answer = super().send(request, *rest, **options)
         if answer.ok:
             assert isinstance(request.body, bytes)
-            self.taken.append((dict(request.headers), request.body))
+            self.taken.append(({name: str(value) for name, value in request.headers.items()}, request.body))
         return answer
 
     def close(self) -> None:

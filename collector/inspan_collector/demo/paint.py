@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from io import TextIOWrapper
 from typing import Final, TextIO
 
 COLUMNS: Final = 80
@@ -36,6 +37,8 @@ class Screen:
 
     def __init__(self, stream: TextIO, environ: Mapping[str, str] = os.environ) -> None:
         self.stream = stream
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without UTF-8 gets ? for ✓, not a traceback
         terminal = stream.isatty() and environ.get("TERM") != "dumb"
         columns, rows = shutil.get_terminal_size()
         self.live = terminal and columns >= COLUMNS and rows >= ROWS

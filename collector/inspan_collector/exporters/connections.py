@@ -6,8 +6,9 @@ import socket
 import ssl
 import weakref
 from collections.abc import Mapping
+from math import inf
 from types import SimpleNamespace
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from aiohappyeyeballs import AddrInfoType
@@ -73,68 +74,67 @@ class Connections:
 
     async def request(self, method: str, url: str, payload: bytes, headers: Mapping[str, str]) -> Answer:
         """One request and its answer. Raises Later or Pause where there is no answer."""
-        session = self._current()
-        self.in_use[session] = self.in_use.get(session, 0) + 1
         try:
-            return await self._post(session, method, url, payload, headers)
-        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
-            raise Pause(f"TLS to {shown_url(url)} failed: {error}; check the certificates and tls.ca_file") from None
+            return await self._post(method, url, payload, headers)
         except TimeoutError:
             raise Later(f"no answer within {self.config.timeout} s") from None
         except (aiohttp.ClientError, OSError) as error:
+            if _is_refusal_by_tls(error):
+                hint = "check the certificates and tls.ca_file"
+                raise Pause(f"TLS to {shown_url(url)} failed: {error}; {hint}") from None
             raise Later(f"{type(error).__name__}: {error}") from None
-        finally:
-            await self._done(session)
 
-    async def _post(
-        self, session: aiohttp.ClientSession, method: str, url: str, payload: bytes, headers: Mapping[str, str]
-    ) -> Answer:
-        trace = SimpleNamespace(reused=False)
+    async def _post(self, *request: Any) -> Answer:
+        session, trace = self._current(), SimpleNamespace(reused=False)
         try:
-            return await self._once(session, method, url, payload, headers, trace)
+            return await self._once(session, trace, *request)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             if not trace.reused or isinstance(error, aiohttp.ClientConnectorError):
                 raise
-        # The server closed the idle connection while we wrote to it. aiohttp repeats a PUT and never a POST.
-        return await self._once(session, method, url, payload, headers, trace)
+        # The server closed the idle connection while we wrote to it. aiohttp repeats a PUT and never a POST. What ended
+        # one idle connection has often ended all of them: the second try gets a new one.
+        self._retire(session)
+        return await self._once(self._current(), trace, *request)
 
     async def _once(
         self,
         session: aiohttp.ClientSession,
+        trace: SimpleNamespace,
         method: str,
         url: str,
         payload: bytes,
         headers: Mapping[str, str],
-        trace: SimpleNamespace,
     ) -> Answer:
-        async with session.request(
-            method, url, data=Body(payload), headers=headers, allow_redirects=False, trace_request_ctx=trace
-        ) as response:
-            words, size = b"", 0
-            while size < MAX_READ and (more := await response.content.read(MAX_ANSWER)):
-                words += more[: MAX_ANSWER - len(words)]
-                size += len(more)
-            if not response.content.at_eof():
-                response.close()  # an answer without end must not keep the slot, nor the connection
-            return Answer(status=response.status, words=words, headers=response.headers)
+        self.in_use[session] = self.in_use.get(session, 0) + 1
+        try:
+            async with session.request(
+                method, url, data=Body(payload), headers=headers, allow_redirects=False, trace_request_ctx=trace
+            ) as response:
+                return await _read(response)
+        finally:
+            await self._done(session)
 
     def _current(self) -> aiohttp.ClientSession:
         now = asyncio.get_running_loop().time()
-        age = self.config.max_connection_age
-        if self.session is None or (age is not None and now >= self.replace_at):
-            old, self.session = self.session, self._make()
-            if age is not None:
-                self.replace_at = now + age * random.uniform(1 - AGE_JITTER, 1)  # noqa: S311
-            if old is not None:
-                self.in_use.setdefault(old, 0)
+        if self.session is not None and now >= self.replace_at:
+            self._retire(self.session)
+        if self.session is None:
+            self.session = self._make()
+            age = self.config.max_connection_age
+            self.replace_at = inf if age is None else now + age * random.uniform(1 - AGE_JITTER, 1)  # noqa: S311
         return self.session
+
+    def _retire(self, session: aiohttp.ClientSession) -> None:
+        """No request begins on its connections any more; those in hand finish, and the last one closes it."""
+        if session is self.session:
+            self.session = None
+        self.in_use.setdefault(session, 0)
 
     async def _done(self, session: aiohttp.ClientSession) -> None:
         self.in_use[session] -= 1
-        for old in [old for old, used in self.in_use.items() if used == 0]:
-            del self.in_use[old]
-            if old is not self.session:
-                await old.close()
+        for old in [old for old, used in self.in_use.items() if used == 0 and old is not self.session]:
+            await old.close()
+            self.in_use.pop(old, None)  # after the await, so that `close` still finds it; another may have been faster
 
     def _make(self) -> aiohttp.ClientSession:
         trace = aiohttp.TraceConfig()
@@ -170,12 +170,14 @@ class Connections:
         tls = self.config.tls
         if not (self.config.url or "").startswith("https:"):
             return True  # reading the system's authorities costs 10 ms and 2 MB
+        files = f"{tls.ca_file}"
         try:
             context = ssl.create_default_context(cafile=tls.ca_file)
             if tls.cert_file is not None:
+                files = f"{tls.cert_file} with {tls.key_file}"
                 context.load_cert_chain(tls.cert_file, tls.key_file)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(f"destinations.{self.config.name}.tls: {error}") from None
+        except OSError as error:
+            raise ConfigError(f"destinations.{self.config.name}.tls: {files}: {error}") from None
         if tls.insecure_skip_verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
@@ -189,3 +191,24 @@ class Connections:
 
 async def _reused(_session: object, context: SimpleNamespace, _params: object) -> None:
     context.trace_request_ctx.reused = True
+
+
+async def _read(response: aiohttp.ClientResponse) -> Answer:
+    words, size = b"", 0
+    while size < MAX_READ and (more := await response.content.read(MAX_ANSWER)):
+        words += more[: MAX_ANSWER - len(words)]
+        size += len(more)
+    if not response.content.at_eof():
+        response.close()  # an answer without end must not keep the slot, nor the connection
+    return Answer(status=response.status, words=words, headers=response.headers)
+
+
+def _is_refusal_by_tls(error: Exception) -> bool:
+    """One side does not accept the other's certificate or protocol.
+
+    In TLS 1.3 a server judges our certificate after the handshake: its alert comes in place of an answer.
+    """
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return True
+    cause = error.__cause__
+    return isinstance(cause, ssl.SSLError) and "ALERT" in (cause.reason or "")

@@ -1,7 +1,9 @@
 """Files: length-delimited protobuf, and JSON lines. What `inspan run` does when nobody says where spans should go."""
 
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -73,17 +75,18 @@ class FileExporter:
 
     def _append(self, path: Path, payload: bytes) -> None:
         rotate = self.config.rotate
-        with path.open("ab") as file:
-            start = file.tell()
-            try:
-                file.write(payload)
-                file.flush()
-            except OSError:
-                file.truncate(start)  # half a record would make the rest of the file unreadable
-                raise
-            full = file.tell() >= rotate.max_bytes
-        if full:
+        # Before the record and not after it: where this fails, the record is in no file, and a second try is no copy.
+        if path.exists() and path.stat().st_size >= rotate.max_bytes:
             self._rotate(path, rotate.keep)
+        # Unbuffered: what the disk refuses would stay in a buffer, and be written at the end after all.
+        with path.open("ab", buffering=0) as file:
+            start = file.seek(0, os.SEEK_END)
+            try:
+                _write(file, payload)
+            except OSError:
+                if file.tell() > start:
+                    file.truncate(start)  # half a record would make the rest of the file unreadable
+                raise
 
     def _rotate(self, path: Path, keep: int) -> None:
         for number in range(keep - 1, 0, -1):
@@ -91,6 +94,13 @@ class FileExporter:
             if older.exists():
                 older.replace(path.with_name(f"{path.name}.{number + 1}"))
         path.replace(path.with_name(f"{path.name}.1"))
+
+
+def _write(file: FileIO, payload: bytes) -> None:
+    """All of it: a write to a disk that fills up takes a part, and only the next one fails."""
+    rest = memoryview(payload)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _varint(value: int) -> bytes:

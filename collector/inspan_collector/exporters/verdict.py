@@ -5,6 +5,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from inspan_collector.config.destination import shown_url
 from inspan_collector.errors import Isolate, Later, Pause
 
 MAX_MESSAGE: Final = 300  # characters of an upstream's words that are kept
@@ -55,6 +56,6 @@ def raise_for(status: int, words: bytes, headers: Mapping[str, str], wall: float
     if status in REFUSED:
         raise Isolate(status, message)
     if 300 <= status < 400:
-        location = headers.get("location", "nowhere")
+        location = shown_url(headers.get("location", "nowhere"))[:MAX_MESSAGE]
         raise Pause(f"{status}: the upstream redirects to {location}; set the url to where spans should go")
     raise Pause(f"{status}: check url, headers and credentials", message)

@@ -11,6 +11,8 @@ SUSPECT: Final = 0.12  # chance of so many failures in a row by bad luck, below 
 #                        cutting can never outgrow the failures, so an overloaded upstream is not sent ever more pieces
 CONDEMN: Final = 1e-6  # the same for a span that stands alone and failed each time, without ever being refused
 PRIOR: Final = 0.2  # failures assumed beside those seen: two failures beside one success are suspicious
+DOUBT: Final = 1.0  # the same where a span is to be condemned: a few witnesses may all have been lucky (Laplace's rule)
+GOODWILL: Final = 0.8  # successes assumed beside those seen
 STALE: Final = 64  # refusals in a row after which earlier witnesses say nothing: the upstream has changed its mind
 
 
@@ -57,16 +59,17 @@ class Mark(msgspec.Struct, frozen=True):
         """Whether something of the same format has been delivered since, and not too long ago."""
         return tally.by_format.get(self.format, 0) > self.of_format and tally.refusals < STALE
 
-    def luck(self, tally: Tally, own: int, run: int) -> float:
+    def luck(self, tally: Tally, own: int, run: int, prior: float) -> float:
         """The chance that `run` failures in a row are bad luck, by how the other attempts since the mark fared.
 
-        own: failures since the mark that are those of the suspects, not of the witnesses. 1.0 without a success.
+        own: failures since the mark that are those of the suspects, not of the witnesses. prior: failures assumed
+        beside those of the witnesses. 1.0 without a success.
         """
         successes = tally.successes - self.successes
         if successes == 0:
             return 1.0
         failures = max(0, tally.failures - self.failures - own)
-        rate: float = (failures + PRIOR) / (successes + failures + 1)
+        rate: float = (failures + prior) / (successes + failures + prior + GOODWILL)
         return rate**run
 
 
@@ -93,11 +96,13 @@ class Suspicion:
 
     def cut(self, failures: int) -> bool:
         """A batch that failed twice while others succeeded is cut in two, and a piece of it likewise."""
-        return failures >= 2 and self._luck(self.fresh) < SUSPECT
+        return failures >= 2 and self._luck(self.own, self.fresh, PRIOR) < SUSPECT
 
     def condemn(self, failures: int) -> bool:
         """A span that stands alone and failed so often while others succeeded."""
-        return self._luck(failures) < CONDEMN
+        # Of this delivery's failures only those with the span in them are set aside. Its other pieces are witnesses
+        # where they succeed, so they are where they fail: else a poor upstream looks good, and innocents are condemned.
+        return self._luck(failures, failures, DOUBT) < CONDEMN
 
-    def _luck(self, run: int) -> float:
-        return 1.0 if self.mark is None else self.mark.luck(self.tally, self.own, run)
+    def _luck(self, own: int, run: int, prior: float) -> float:
+        return 1.0 if self.mark is None else self.mark.luck(self.tally, own, run, prior)

@@ -6,7 +6,7 @@ the connection. A request that arrives in one piece is answered before `data_rec
 
 import asyncio
 from math import inf
-from typing import Final, cast
+from typing import cast
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -16,16 +16,13 @@ from inspan_collector.receiver.connections import BODY, FORGETTING, HEAD, IDLE, 
 from inspan_collector.receiver.exchange import Exchange, Parted
 from inspan_collector.receiver.head import MAX_HEAD_BYTES, BadRequest, read_head, repeat, weigh
 from inspan_collector.receiver.line import FRESH
-from inspan_collector.receiver.seam import Door, Head
-from inspan_collector.receiver.template import Template, learn
-
-MAX_LESSONS: Final = 3  # templates to try on one client; one whose heads all differ must not pay for ever
+from inspan_collector.receiver.seam import Door
 
 
 class Connection(Exchange):
     """One client."""
 
-    __slots__ = ("_agent", "_headers", "_lessons", "_parsed", "_parser", "_repeats", "_template", "_url")
+    __slots__ = ("_agent", "_headers", "_parser", "_repeats", "_url")
 
     _agent: Agent
     _parser: HttpRequestParser
@@ -36,9 +33,6 @@ class Connection(Exchange):
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._repeats = 0  # headers folded into another of their name
-        self._parsed: Head | None = None  # the last one
-        self._template: Template | None = None
-        self._lessons = MAX_LESSONS
 
     def __repr__(self) -> str:
         return f"<Connection {self._agent!r} stage {self.stage} size {self._size}>"
@@ -67,21 +61,14 @@ class Connection(Exchange):
     def data_received(self, data: bytes) -> None:
         if self.stage == PARTING:
             return
-        afresh = self.stage == IDLE and not self._fed  # else the parser has the beginning already
         self._fed += len(data)
         try:
-            known = self._template.match(data) if afresh and self._template is not None else None
-            if known is None:
-                self._parser.feed_data(data)
-            else:
-                self._take(*known)
+            self._parser.feed_data(data)
         except Exception as error:  # noqa: BLE001 -- a bug behind the door is among them, and booked
             self._stopped(error)
         else:
             if self.stage != IDLE:
                 self._wait()
-            elif known is None and afresh and self._lessons:
-                self._learn(data)
 
     # httptools
 
@@ -113,22 +100,9 @@ class Connection(Exchange):
             self._repeats = 0
         if b"upgrade" in headers and parser.should_upgrade():
             raise BadRequest("no upgrade is possible: use HTTP/1.1")
-        self._parsed = head = read_head(parser.get_method(), self._url, headers, version, self._agent)
+        head = read_head(parser.get_method(), self._url, headers, version, self._agent)
         self._keep = keep and version == "1.1" and head.method != "HEAD"
         self.begin(head)
-
-    # what the parser does not see
-
-    def _take(self, head: Head, body: bytes) -> None:
-        """A whole request that the template knows: what the parser would call back for."""
-        self.begin(head)
-        self.on_body(body)
-        self.on_message_complete()
-
-    def _learn(self, data: bytes) -> None:
-        self._lessons -= 1
-        if self._parsed is not None:
-            self._template = learn(data, self._parsed) or self._template
 
     def overdue(self) -> None:
         """The deadline of this stage has passed."""

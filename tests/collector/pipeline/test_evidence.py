@@ -36,11 +36,22 @@ def test_nothing_is_suspicious_while_nobody_succeeds():
 def test_the_worse_the_upstream_the_more_failures_it_takes():
     def needed(successes: int, failures: int) -> int:
         suspicion = after(successes, failures)
-        return next(run for run in range(1, 1000) if suspicion.condemn(run))
+        run = 1
+        while not suspicion.condemn(run):
+            suspicion.failed("otlp_protobuf", refused=False)
+            run += 1
+        return run
 
     assert needed(100, 0) <= 3
     assert 18 <= needed(100, 100) <= 22
     assert 120 <= needed(100, 900) <= 140
+
+
+def test_pieces_of_the_same_batch_that_failed_speak_for_a_span_as_those_that_were_delivered_speak_against_it():
+    suspicion = after(20, 0)
+    for _ in range(19):  # of its siblings
+        suspicion.failed("otlp_protobuf", refused=False)
+    assert not suspicion.condemn(7)
 
 
 def test_a_witness_must_be_of_the_same_format_and_later():

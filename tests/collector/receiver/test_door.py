@@ -7,6 +7,8 @@ import asyncio
 import gzip
 import json
 import random
+import socket
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse as OtlpAnswer
-from tests.collector.receiver.rig import chunked
+from tests.collector.receiver.rig import Client, chunked
 from tests.collector.rig import Running, destination, raw
 from tests.collector.sink.posts import otlp, otlp_json, sgp_span
 
@@ -448,3 +450,49 @@ async def test_memory_that_is_spent_refuses_before_the_body_is_read(tmp_path: Pa
         await running.until(lambda: running.service.memory.custody == limit)
         assert (await running.post(WHOLE)).status == 429
         assert running.refused() == {"queue_full": 1}
+
+
+NOISY = """
+import sys
+from pathlib import Path
+from inspan_collector.cli.send import UnixConnection
+
+agent = UnixConnection(Path(sys.argv[1]))
+status = 200
+while status == 200:
+    agent.request("POST", "/v1/traces", bytes.fromhex(sys.argv[2]), {"content-type": "application/x-protobuf"})
+    answer = agent.getresponse()
+    status, _ = answer.status, answer.read()
+print(status, answer.headers["retry-after"], answer.headers["inspan-queue-fill"], flush=True)
+sys.stdin.read()
+"""
+
+
+async def test_a_noisy_process_is_refused_while_its_neighbour_is_served(tmp_path: Path) -> None:
+    body = otlp("x" * 10_000)
+    small = destination(queue={"max_bytes": "1MiB"}, batch={"linger": "1h", "max_bytes": "512KiB"})
+    async with Running(tmp_path, small) as running, running.client() as quiet:
+        assert (await quiet.ask(raw(body))).status == 200
+        noisy = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", NOISY, str(running.config.socket.path), body.hex()),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert noisy.stdout is not None
+        status, wait, fill = (await noisy.stdout.readline()).split()
+        assert (status, wait) == (b"429", b"1") and 0.8 < float(fill) < 0.95
+        assert running.refused() == {"fair_share": 1}
+        for _ in range(3):
+            assert (await quiet.ask(raw(body))).status == 200
+        await noisy.communicate()
+        assert noisy.returncode == 0
+
+
+async def test_tcp_is_a_door_like_the_socket(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    async with Running(tmp_path, listen=f"127.0.0.1:{port}") as running:
+        client = Client(*await asyncio.open_connection("127.0.0.1", port))
+        assert (await client.ask(raw(WHOLE))).status == 200
+        assert (await client.ask(raw(b"x"))).status == 400
+        await client.close()

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-INTERVAL: Final = 0.05  # s; the view should not show spans as received before it shows them as made
+INTERVAL: Final = 0.02  # s; a view should not show spans as received before it shows them as made
 
 
 class Report(msgspec.Struct, kw_only=True):

@@ -41,38 +41,29 @@ class Span(msgspec.Struct, kw_only=True):
 def turn(chance: Random, now: int) -> list[Span]:
     """The spans of one turn that ends at `now` (nanoseconds), children first as SDKs send them."""
     trace = f"{chance.getrandbits(128) | 1:032x}"
-    root = f"{chance.getrandbits(64) | 1:016x}"
     start = now - chance.randrange(800_000_000, 4_000_000_000)
+    whole = _span(chance, "AGENT", "agent.turn", trace, None, start, now)
     spans = []
     begin = start
     for _ in range(chance.randrange(2, 12)):
         end = begin + (now - begin) // chance.randrange(2, 5)
         kind, name = ("COMPLETION", "llm.chat") if chance.random() < 0.5 else ("TOOL", f"tool.{chance.choice(TOOLS)}")
-        span_id = f"{chance.getrandbits(64) | 1:016x}"
-        spans.append(
-            Span(
-                name=name,
-                type=kind,
-                trace_id=trace,
-                id=span_id,
-                parent_id=root,
-                start=begin,
-                end=end,
-                text=text(chance),
-            )
-        )
+        spans.append(_span(chance, kind, name, trace, whole.id, begin, end))
         begin = end
-    whole = Span(
-        name="agent.turn",
-        type="AGENT",
+    return [*spans, whole]
+
+
+def _span(chance: Random, kind: str, name: str, trace: str, parent: str | None, start: int, end: int) -> Span:
+    return Span(
+        name=name,
+        type=kind,
         trace_id=trace,
-        id=root,
-        parent_id=None,
+        id=f"{chance.getrandbits(64) | 1:016x}",
+        parent_id=parent,
         start=start,
-        end=now,
+        end=end,
         text=text(chance),
     )
-    return [*spans, whole]
 
 
 def text(chance: Random) -> str:
