@@ -22,7 +22,6 @@ ROWS: Final = (
     ("1 pure", {"batch", "config", "formats", "gate", "inflate", "translate"}),
     ("2 stages", {"exporters", "quarantine", "queue", "receiver", "sink", "spool"}),
     ("3 join", {"pipeline"}),
-    ("3 portions", {"portions"}),
     ("4 view", {"view"}),
     ("4 metrics", {"metrics"}),
     ("4 admin", {"admin"}),

@@ -54,6 +54,7 @@ class Queue:
 
     max_spans, max_bytes: the bounds. evict: make room by dropping the oldest waiting chunks instead of refusing.
     crowded: whether more than one agent is connected. wake: called when a lane stops being empty or holds a full batch.
+    evicted: told how many spans made room.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Queue:
         self.evict = evict
         self.crowded = crowded
         self.wake: Callable[[], None] = lambda: None
+        self.evicted: Callable[[int], None] = lambda _: None
         self.lanes: dict[str, Lane] = {}
         self.held_spans = 0
         self.held_bytes = 0
@@ -130,7 +132,9 @@ class Queue:
             return False
         while self.held_spans + chunk.spans > self.max_spans or self.held_bytes + chunk.size > self.max_bytes:
             lane = min((lane for lane in self.lanes.values() if lane.chunks), key=lambda lane: lane.chunks[0].arrived)
-            self.settle(lane.popleft(), QUEUED, DROPPED_QUEUE_FULL)
+            oldest = lane.popleft()
+            self.settle(oldest, QUEUED, DROPPED_QUEUE_FULL)
+            self.evicted(oldest.spans)
         return True
 
     def waiting(self) -> int:

@@ -20,7 +20,7 @@ from inspan_collector.memory import Memory
 from inspan_collector.pipeline.destination import Destination, Exporter
 from inspan_collector.pipeline.intake import Intake
 from inspan_collector.pipeline.pipeline import Pipeline
-from inspan_collector.portions import portion
+from inspan_collector.pipeline.portions import portion
 from inspan_collector.receiver.connections import Connections
 from inspan_collector.receiver.connections import Limits as ConnectionLimits
 from inspan_collector.receiver.door import Door
@@ -67,33 +67,10 @@ class Service:
         self.config = config
         self.loop = asyncio.get_running_loop()
         self.events = Events()
-        portions = portion(memory_limit(config, read_cgroup_limit()), config.destinations)
-        self.memory = Memory(portions.custody, portions.working)
-        self.pipelines = [
-            Pipeline(
-                Destination(
-                    each,
-                    make_exporter(each),
-                    bounds,
-                    memory=self.memory,
-                    events=self.events,
-                    crowded=self._crowded,
-                    clock=self.loop.time,
-                )
-            )
-            for each, bounds in zip(config.destinations, portions.destinations, strict=True)
-        ]
-        destinations = [pipeline.destination for pipeline in self.pipelines]
-        self.intake = Intake(destinations, self.memory, self.loop.time)
-        self.door = Door(
-            self.intake.offer,
-            self.memory,
-            DoorLimits(int(config.limits.max_request_bytes), int(config.limits.max_span_bytes)),
-            takes=self.intake.formats(),
-            accounts=[each.account_id for each in config.destinations if each.account_id is not None],
-            fill=self.intake.fill,
-            note=self.events.note,
-        )
+        self.stuck_at: float | None = None
+        self.ready = False
+        self._build_pipelines()
+        self.door = self._build_door()
         self.connections = Connections(self._connection_limits(), self.door, self.loop)
         self.view = View(
             pipelines=self.pipelines,
@@ -105,8 +82,6 @@ class Service:
             now=self.loop.time,
         )
         self.admin = Admin(self.view, ready=lambda: self.ready, stuck=self._stuck)
-        self.stuck_at: float | None = None
-        self.ready = False
 
     def __repr__(self) -> str:
         return f"<Service {self.pipelines!r}>"
@@ -207,6 +182,37 @@ class Service:
             if self.config.listen is not None:
                 await listeners.enter_async_context(listen_tcp(self.config.listen, self._connection))
             yield listeners
+
+    def _build_pipelines(self) -> None:
+        portions = portion(memory_limit(self.config, read_cgroup_limit()), self.config.destinations)
+        self.memory = Memory(portions.custody, portions.working)
+        self.pipelines = [
+            Pipeline(
+                Destination(
+                    config,
+                    make_exporter(config),
+                    bounds,
+                    memory=self.memory,
+                    events=self.events,
+                    crowded=self._crowded,
+                    clock=self.loop.time,
+                )
+            )
+            for config, bounds in zip(self.config.destinations, portions.destinations, strict=True)
+        ]
+        self.intake = Intake([pipeline.destination for pipeline in self.pipelines], self.memory, self.loop.time)
+
+    def _build_door(self) -> Door:
+        limits = self.config.limits
+        return Door(
+            self.intake.offer,
+            self.memory,
+            DoorLimits(int(limits.max_request_bytes), int(limits.max_span_bytes)),
+            takes=self.intake.formats(),
+            accounts=[each.account_id for each in self.config.destinations if each.account_id is not None],
+            fill=self.intake.fill,
+            note=self.events.note,
+        )
 
     def _connection(self) -> Connection:
         return Connection(self.connections, self.door, self.memory)

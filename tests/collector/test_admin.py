@@ -48,8 +48,8 @@ async def test_the_index_names_what_there_is(tmp_path: Path) -> None:
 
 
 async def test_status_shows_books_queues_gates_and_memory(tmp_path: Path) -> None:
-    async with Running(tmp_path, destination(), destination(name="b", queue={"max_spans": 50}, batch={"max_spans": 5}))\
-            as running:
+    second = destination(name="b", queue={"max_spans": 50}, batch={"max_spans": 5})
+    async with Running(tmp_path, destination(), second) as running:
         await running.post(otlp("a", "b"))
         await running.until(lambda: running.events().count("gate_shut") == 2)
         status = await decoded(running, "/status")

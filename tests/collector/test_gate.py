@@ -74,9 +74,7 @@ def test_success_opens_it_and_forgets_the_backoff():
     assert made.wait(9) == 1
 
 
-@pytest.mark.parametrize(
-    ("asked", "wait"), [(7.0, 7.0), (0.2, 0.2), (3600.0, MAX_RETRY_AFTER), (0.0, 0.1)], ids=str
-)
+@pytest.mark.parametrize(("asked", "wait"), [(7.0, 7.0), (0.2, 0.2), (3600.0, MAX_RETRY_AFTER), (0.0, 0.1)], ids=str)
 def test_retry_after_wins_over_the_backoff_within_bounds(asked: float, wait: float):
     made = gate()
     made.failed(0, "429", retry_after=asked)

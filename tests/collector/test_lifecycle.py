@@ -159,7 +159,7 @@ def test_two_on_one_socket_is_a_clear_error_and_the_first_lives_on(tmp_path: Pat
 @pytest.mark.parametrize("key", ["listen", "admin"])
 def test_a_port_in_use_is_a_clear_error(tmp_path: Path, key: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = "127.0.0.1:{}".format(taken.getsockname()[1])
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
         section = {"listen": address} if key == "listen" else {"admin": {"listen": address}}
         with pytest.raises(NotStarted) as error, Sidecar(to_files(tmp_path, **section)):
             pass

@@ -6,7 +6,7 @@ import pytest
 
 from inspan_collector.config.load import load
 from inspan_collector.config.model import DestinationConfig
-from inspan_collector.portions import portion
+from inspan_collector.pipeline.portions import portion
 
 MIB = 1 << 20
 

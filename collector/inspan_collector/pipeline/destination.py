@@ -91,6 +91,7 @@ class Destination:
             evict=config.queue.when_full == "drop_oldest",
             crowded=crowded,
         )
+        self.queue.evicted = self._evicted
         # Jitter spreads the retries of many pods; nobody has to be unable to guess it.
         self.gate = Gate(config.retry.initial, config.retry.max, random.uniform)
         self.line = Line(self.gate, clock, self.poke)
@@ -117,10 +118,13 @@ class Destination:
         """Take the chunk into the queue, or say why not."""
         return self.queue.offer(chunk)
 
+    def _evicted(self, spans: int) -> None:
+        self.events.note("dropped", self.name, "queue full: the oldest spans made room", spans=spans)
+
     def turn_away(self, spans: int) -> None:
         """Book spans that other destinations took and this one had no room for."""
         self.ledger.move(ENQUEUED, DROPPED_QUEUE_FULL, spans)
-        self.events.record("dropped", self.name, "queue full: spans that other destinations took", spans=spans)
+        self.events.note("dropped", self.name, "queue full: spans that other destinations took", spans=spans)
 
     def pause(self, reason: str, spans: int, words: str = "") -> None:
         """The upstream will not have anything from us as we are configured: keep everything and say so, once."""

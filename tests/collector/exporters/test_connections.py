@@ -245,10 +245,9 @@ async def test_a_client_certificate_is_shown_and_without_it_the_destination_paus
 
 
 async def test_plain_http_to_a_tls_port_and_the_other_way_round(ca: trustme.CA) -> None:
-    async with Upstream(tls=serving(ca)) as upstream:
-        async with exporting(upstream.url.replace("https", "http")) as (send, _):
-            with pytest.raises(Later):
-                await send(otlp("a"))
+    async with Upstream(tls=serving(ca)) as upstream, exporting(upstream.url.replace("https", "http")) as (send, _):
+        with pytest.raises(Later):
+            await send(otlp("a"))
     async with Sink() as sink, exporting(sink.url.replace("http", "https")) as (send, _):
         with pytest.raises(Pause, match="TLS"):
             await send(otlp("a"))

@@ -79,9 +79,7 @@ async def test_a_2xx_is_delivered_whatever_it_says(said: bytes, receipt: Receipt
 
 
 @pytest.mark.parametrize(("said", "decision", "reason"), REFUSED.values(), ids=REFUSED.keys())
-async def test_everything_else_asks_for_a_decision(
-    said: bytes | Deed, decision: type[Exception], reason: str
-) -> None:
+async def test_everything_else_asks_for_a_decision(said: bytes | Deed, decision: type[Exception], reason: str) -> None:
     async with Upstream(said) as upstream, exporting(upstream.url) as (send, _):
         with pytest.raises(decision, match=f"(?i){reason}"):
             await send(otlp("a"))
@@ -163,7 +161,7 @@ async def test_headers_are_sent_and_a_renewed_secret_file_is_seen_at_the_next_at
         token.write_text("second\n")
         await send(otlp("b"))
         token.unlink()
-        with pytest.raises(Pause, match="authorization.*token.*No such file"):
+        with pytest.raises(Pause, match=r"authorization.*token.*No such file"):
             await send(otlp("c"))
         assert [request.headers["authorization"] for request in upstream.requests] == ["first", "second"]
         assert upstream.requests[0].headers["x-team"] == "a"

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, Self
 from inspan_collector.config.load import load
 from inspan_collector.config.model import DestinationConfig
 from inspan_collector.formats import FORMATS
-from inspan_collector.receipt import Receipt
 from inspan_collector.pipeline.destination import Exporter
+from inspan_collector.receipt import Receipt
 from inspan_collector.service import make_exporter
 
 Send = Callable[..., Awaitable[Receipt]]
@@ -48,8 +48,8 @@ OK = answer(200)
 class Upstream:
     """Answers the script's entries in order, and the last one for ever.
 
-    leaves: the connection is closed when its so-manyth request has arrived, without an answer; that is what a keep-alive
-    limit looks like to who writes at the same moment.
+    leaves: the connection is closed when its so-manyth request has arrived, without an answer; that is what the end of
+    a keep-alive looks like to who writes at the same moment.
     """
 
     def __init__(self, *script: bytes | Deed, tls: ssl.SSLContext | None = None, leaves: int | None = None) -> None:
@@ -127,9 +127,7 @@ def settings(kind: str, **overrides: Any) -> DestinationConfig:
 
 
 @contextlib.asynccontextmanager
-async def exporting(
-    url: str | None, kind: str = "otlp", **overrides: Any
-) -> AsyncIterator[tuple[Send, Exporter]]:
+async def exporting(url: str | None, kind: str = "otlp", **overrides: Any) -> AsyncIterator[tuple[Send, Exporter]]:
     """`send(body, format)` through a real exporter. Errors: Later, Isolate, Pause."""
     exporter = make_exporter(settings(kind, **({"url": url} if url else {}), **overrides))
     await exporter.open()

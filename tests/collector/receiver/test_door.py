@@ -111,7 +111,11 @@ async def test_a_request_cut_at_any_byte_is_taken_or_malformed_and_never_anythin
 
 
 async def test_json_cut_at_any_byte_is_malformed(tmp_path: Path) -> None:
-    bodies = {"/v1/traces": otlp_json("a"), "/v1/spans": spans(ENDED), "/v5/spans/batch": b'{"items":%b}' % spans(ENDED)}
+    bodies = {
+        "/v1/traces": otlp_json("a"),
+        "/v1/spans": spans(ENDED),
+        "/v5/spans/batch": b'{"items":%b}' % spans(ENDED),
+    }
     async with Running(tmp_path, *BOTH) as running, running.client() as client:
         for path, body in bodies.items():
             for at in range(len(body)):
@@ -491,7 +495,7 @@ async def test_a_noisy_process_is_refused_while_its_neighbour_is_served(tmp_path
 async def test_tcp_is_a_door_like_the_socket(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    async with Running(tmp_path, listen=f"127.0.0.1:{port}") as running:
+    async with Running(tmp_path, listen=f"127.0.0.1:{port}"):
         client = Client(*await asyncio.open_connection("127.0.0.1", port))
         assert (await client.ask(raw(WHOLE))).status == 200
         assert (await client.ask(raw(b"x"))).status == 400
