@@ -53,7 +53,7 @@ def ddapm(running: Ddapm) -> Ddapm:
 def export(socket: Path, compression: Compression, rng: random.Random) -> list[bytes]:
     """Send two services' spans as agents do. Returns the bodies that were taken, inflated."""
     adapters = []
-    for service in ("planner", "worker"):
+    for service in ("planner", "writer"):
         adapter = UnixAdapter(socket)
         exporter = OTLPSpanExporter(ENDPOINT, session=unix_session(adapter), compression=compression)
         made = provider(service, BatchSpanProcessor(exporter, max_export_batch_size=40), team=f"{service}s")

@@ -9,7 +9,7 @@ import msgspec
 
 SUSPECT: Final = 0.12  # chance of so many failures in a row by bad luck, below which a batch is cut in two. Below 1/2
 #                        cutting can never outgrow the failures, so an overloaded upstream is not sent ever more pieces
-CONDEMN: Final = 1e-6  # the same for a span that stands alone and failed each time, without ever being refused
+CONDEMN: Final = 1e-9  # the same for a span that stands alone and failed each time, without ever being refused
 PRIOR: Final = 0.2  # failures assumed beside those seen: two failures beside one success are suspicious
 DOUBT: Final = 1.0  # the same where a span is to be condemned: a few witnesses may all have been lucky (Laplace's rule)
 GOODWILL: Final = 0.8  # successes assumed beside those seen
