@@ -50,7 +50,7 @@ def _floors(floors: list[Floor]) -> str:
         [each.shape.name, f"{each.speed:,.0f}", f"{1e6 / each.speed:.2f}", mebibytes(each.size), percent(each.ratio)]
         for each in floors
     ]
-    return table("The floor of whoever compresses: ISA-L level 1 alone, on these spans", head, rows)
+    return table("The floor: inspan's gzip alone, on these spans", head, rows)
 
 
 def _seen(name: str, runs: list[Figure]) -> list[str]:
