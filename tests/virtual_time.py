@@ -1,4 +1,4 @@
-"""An event loop whose time passes only when nothing is left to do: an hour of backoff takes none, and no test sleeps."""
+"""An event loop whose time passes only when nothing is left to do: an hour takes none, and no test sleeps."""
 
 import asyncio
 import selectors

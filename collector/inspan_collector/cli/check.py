@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from typing import Any
 
 import msgspec
 
@@ -10,15 +9,14 @@ from inspan_collector.cli.run import add_config, read_config
 from inspan_collector.config.render import render, schema
 
 
-def add_to(commands: Any) -> None:
-    """Add the command to the parser."""
-    parser = commands.add_parser("check", help="print the resolved configuration, or its errors (exit 2)")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     add_config(parser)
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of the file instead")
-    parser.set_defaults(command=_check)
 
 
-def _check(arguments: argparse.Namespace) -> int:
+def execute(arguments: argparse.Namespace) -> int:
+    """Run the command. Returns the exit code."""
     if arguments.schema:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode() + "\n")
         return 0

@@ -3,18 +3,29 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
 
 from inspan import __version__
-from inspan_collector import demo
-from inspan_collector.cli import check, run, send
 from inspan_collector.errors import ConfigError, StartError
+
+# By name: the module with `add_arguments` and `execute`, and what it is for. Only the chosen one is imported: a sidecar
+# has no use for what the others need, and keeps it in memory for ever.
+COMMANDS: Final = {
+    "run": ("inspan_collector.cli.run", "run the sidecar"),
+    "check": ("inspan_collector.cli.check", "print the resolved configuration, or its errors (exit 2)"),
+    "demo": ("inspan_collector.demo", "a sidecar, a moody upstream and two agents, live; exit 0 if the books balance"),
+    "send": ("inspan_collector.cli.send", "send a file of spans to a running sidecar"),
+    "sink": ("inspan_collector.sink", "an upstream to test with: counts, and misbehaves on request"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    arguments = _parser(words[0] if words else "").parse_args(words)
     try:
-        code: int = arguments.command(arguments)
+        code: int = arguments.execute(arguments)
     except (ConfigError, StartError) as error:
         sys.stderr.write(f"inspan: {error}\n")
         return 2
@@ -25,27 +36,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(chosen: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="inspan", description="A sidecar span collector.")
     parser.add_argument("--version", action="version", version=f"inspan {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    run.add_to(commands)
-    check.add_to(commands)
-    demo.add_to(commands)
-    send.add_to(commands)
-    sink = commands.add_parser("sink", help="an upstream to test with: counts, and misbehaves on request")
-    sink.set_defaults(command=_sink)
-    _add_sink(sink)
+    for name, (module, purpose) in COMMANDS.items():
+        command = commands.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
+        if name == chosen:
+            code = import_module(module)
+            code.add_arguments(command)
+            command.set_defaults(execute=code.execute)
     return parser
-
-
-def _add_sink(parser: argparse.ArgumentParser) -> None:
-    from inspan_collector.sink import add_arguments
-
-    add_arguments(parser)
-
-
-def _sink(arguments: argparse.Namespace) -> int:
-    from inspan_collector.sink import serve
-
-    return serve(arguments)

@@ -5,7 +5,7 @@ import http.client
 import socket
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from inspan.wire import SPANS, TRACES, default_socket
 
@@ -32,14 +32,12 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
-def add_to(commands: Any) -> None:
-    """Add the command to the parser."""
-    parser = commands.add_parser("send", help="send a file of spans to a running sidecar")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument("file", metavar="FILE", help="- for standard input")
     parser.add_argument("--socket", type=Path, help="default: $INSPAN_SOCKET, else where the sidecar puts it")
     parser.add_argument("--path", help=f"{TRACES} or {SPANS}; default: by what the file looks like")
     parser.add_argument("--content-type", help="default: by what the file looks like")
-    parser.set_defaults(command=_send)
 
 
 def looks_like(name: str, body: bytes) -> tuple[str, str]:
@@ -54,7 +52,8 @@ def looks_like(name: str, body: bytes) -> tuple[str, str]:
     return TYPES.get(Path(name).suffix, (TRACES, "application/x-protobuf"))
 
 
-def _send(arguments: argparse.Namespace) -> int:
+def execute(arguments: argparse.Namespace) -> int:
+    """Run the command. Returns the exit code."""
     try:
         body = sys.stdin.buffer.read() if arguments.file == "-" else Path(arguments.file).read_bytes()
     except OSError as error:

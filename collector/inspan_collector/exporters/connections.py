@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import socket
 import ssl
 import weakref
@@ -18,9 +19,11 @@ from aiohttp.payload import Payload
 
 from inspan_collector.config.destination import DestinationConfig, shown_url
 from inspan_collector.errors import ConfigError, Later, Pause
+from inspan_collector.exporters.verdict import MAX_MESSAGE
 
 MAX_ANSWER: Final = 64 << 10  # bytes of an answer that are kept: a partial success and its message are far smaller
 MAX_READ: Final = 16 << 20  # bytes that are read: SGP echoes every span, and reading costs less than a new connection
+_QUERY: Final = re.compile(r"\?[^\s'\"]*")
 AGE_JITTER: Final = 0.2  # of the connection age: the pods of one rollout should not all move at once
 
 
@@ -82,7 +85,7 @@ class Connections:
             if _is_refusal_by_tls(error):
                 hint = "check the certificates and tls.ca_file"
                 raise Pause(f"TLS to {shown_url(url)} failed: {error}; {hint}") from None
-            raise Later(f"{type(error).__name__}: {error}") from None
+            raise _later(error) from None
 
     async def _post(self, *request: Any) -> Answer:
         session, trace = self._current(), SimpleNamespace(reused=False)
@@ -201,6 +204,14 @@ async def _read(response: aiohttp.ClientResponse) -> Answer:
     if not response.content.at_eof():
         response.close()  # an answer without end must not keep the slot, nor the connection
     return Answer(status=response.status, words=words, headers=response.headers)
+
+
+def _later(error: Exception) -> Later:
+    """Without the query of the URL, in which some upstreams want a key, and without the upstream's own words."""
+    text = _QUERY.sub("?***", str(error))
+    if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
+        return Later(f"{type(error).__name__}: the answer cannot be read", text[:MAX_MESSAGE])
+    return Later(f"{type(error).__name__}: {text}"[:MAX_MESSAGE])
 
 
 def _is_refusal_by_tls(error: Exception) -> bool:

@@ -92,7 +92,8 @@ class Delivery:
         destination = self.destination
         form = FORMATS[piece.format]
         async with destination.room.hold(piece.size * destination.exporter.working) as grant:
-            payload = await destination.exporter.encode(form, form.join([chunk.body for chunk in piece.chunks]))
+            async with destination.encoding:
+                payload = await destination.exporter.encode(form, form.join([chunk.body for chunk in piece.chunks]))
             grant.shrink(len(payload))
             destination.batch_spans.observe(piece.spans)
             destination.batch_bytes.observe(len(payload))

@@ -23,6 +23,7 @@ from inspan_collector.quarantine import Quarantine
 from inspan_collector.queue import Queue
 from inspan_collector.receipt import Receipt
 
+ENCODING: Final = 2  # batches at once that are joined and being compressed: more would only wait for a core, in memory
 DECISIONS: Final = ("delivered", "later", "isolate", "pause", "abandoned")
 RAISE: Final = 1.05  # a learned byte limit grows by this at each full batch that is delivered, up to what is configured
 FULL: Final = 0.5  # of the limit: batches end where chunks do, so few are fuller
@@ -95,6 +96,7 @@ class Destination:
         # Jitter spreads the retries of many pods; nobody has to be unable to guess it.
         self.gate = Gate(config.retry.initial, config.retry.max, random.uniform)
         self.line = Line(self.gate, clock, self.poke)
+        self.encoding = asyncio.Semaphore(ENCODING)
         self.room = Room(memory, bounds.working_bytes)
         self.tally = Tally()
         self.quarantine = Quarantine(events.wall)

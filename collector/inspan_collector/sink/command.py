@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     wrong.add_argument("--seed", type=int, default=0, help="of the random delays, default %(default)s")
 
 
-def serve(arguments: argparse.Namespace) -> int:
+def execute(arguments: argparse.Namespace) -> int:
     """Run a sink until SIGTERM or SIGINT; the last line on standard output is its count, as JSON.
 
     Returns the exit code. Errors: ConfigError for flags that contradict, StartError for an address that is taken.

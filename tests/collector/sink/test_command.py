@@ -16,10 +16,10 @@ from inspan_collector.sink.command import build, progress_line
 
 PROGRAM = """
 import argparse, sys
-from inspan_collector.sink import add_arguments, serve
+from inspan_collector.sink import add_arguments, execute
 parser = argparse.ArgumentParser()
 add_arguments(parser)
-sys.exit(serve(parser.parse_args()))
+sys.exit(execute(parser.parse_args()))
 """
 
 
