@@ -12,6 +12,7 @@ STATES: Final[tuple[State, ...]] = ("open", "shut", "paused")
 
 MAX_RETRY_AFTER: Final = 300.0  # s; an upstream that asks for longer is asked again all the same: it may have healed
 PROBE_PAUSED: Final = 30.0  # s between probes of a destination whose configuration looks wrong
+SECOND_LOOK: Final = 2.0  # s to the first probe where only few spans were refused: other spans may have come by then
 GROWTH: Final = 2.0
 MIN_SHARE: Final = 0.1  # of the backoff: full jitter, but never so small that a dead upstream is hammered
 
@@ -80,10 +81,15 @@ class Gate:
         self.backoff = min(self.backoff * GROWTH, self.longest)
         return changed
 
-    def pause(self, now: float, reason: str) -> bool:
-        """The destination refuses everything. True where that is news."""
+    def pause(self, now: float, reason: str, wait: float = PROBE_PAUSED) -> bool:
+        """The destination will not have anything from us. True where that is news.
+
+        wait: seconds until the next probe. Where it is paused already and this is not a probe's verdict, nothing moves.
+        """
+        if self.state == "paused" and not self.probing:
+            return False
         changed = self._change("paused", now, reason)
-        self.next = now + PROBE_PAUSED
+        self.next = now + wait
         return changed
 
     def withdrawn(self) -> None:

@@ -86,7 +86,7 @@ class Delivery:
         decision = self._settle(self.attempt, piece, probe=probe)
         self.attempt = None
         destination.attempt_seconds[decision].observe(time.perf_counter() - started)
-        destination.line.rearm()
+        destination.line.settled(self, delivered=decision == "delivered")
 
     async def _send(self, piece: Batch) -> Receipt:
         destination = self.destination

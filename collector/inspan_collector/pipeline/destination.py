@@ -12,7 +12,7 @@ from inspan_collector.chunk import Chunk
 from inspan_collector.config.model import DestinationConfig
 from inspan_collector.events import Events
 from inspan_collector.formats import Format
-from inspan_collector.gate import Gate
+from inspan_collector.gate import PROBE_PAUSED, Gate
 from inspan_collector.histogram import BYTES, SECONDS, SPANS, Histogram
 from inspan_collector.ledger import DROPPED_QUEUE_FULL, ENQUEUED, Ledger, QueueRefusal
 from inspan_collector.memory import Memory
@@ -128,9 +128,9 @@ class Destination:
         self.ledger.move(ENQUEUED, DROPPED_QUEUE_FULL, spans)
         self.events.note("dropped", self.name, "queue full: spans that other destinations took", spans=spans)
 
-    def pause(self, reason: str, spans: int, words: str = "") -> None:
+    def pause(self, reason: str, spans: int, words: str = "", wait: float = PROBE_PAUSED) -> None:
         """The upstream will not have anything from us as we are configured: keep everything and say so, once."""
-        if self.gate.pause(self.clock(), reason):
+        if self.gate.pause(self.clock(), reason, wait):
             self.events.record("paused", self.name, f"paused, everything is kept: {reason}", spans=spans, words=words)
         self.end_search()
 

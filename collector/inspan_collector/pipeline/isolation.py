@@ -9,6 +9,7 @@ from inspan_collector.batch import Batch
 from inspan_collector.chunk import Chunk
 from inspan_collector.errors import Isolate
 from inspan_collector.formats import FORMATS
+from inspan_collector.gate import SECOND_LOOK
 from inspan_collector.pipeline.cutting import first_and_rest, halve, sort_out
 from inspan_collector.pipeline.destination import Destination
 from inspan_collector.pipeline.evidence import Mark
@@ -81,7 +82,7 @@ class Isolation:
         piece, error = self.refused.popleft()
         if self.steps > SEARCH or destination.gate.state == "paused":
             self.acquitted = True
-            destination.pause(f"refuses_everything: {error}", piece.spans, error.words)
+            destination.pause(f"refuses_everything: {error}", piece.spans, error.words, SECOND_LOOK)
         else:
             destination.begin_search()
         if piece.spans == 1:

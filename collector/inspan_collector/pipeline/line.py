@@ -7,7 +7,7 @@ from inspan_collector.gate import Gate
 
 
 class Line:
-    """First come, first served, but the one that probed last lets another go first: no batch can hold a gate shut.
+    """First come, first served, but the one that failed last lets another go first: no batch can hold a gate shut.
 
     clock: loop time in seconds. changed: called when another one waits or goes, so that a batch can be taken for it.
     """
@@ -40,8 +40,14 @@ class Line:
         """Whether nobody else waits: the next probe would carry the same spans as the last."""
         return self.waiting.keys() <= {who}
 
+    def settled(self, who: object, *, delivered: bool) -> None:
+        """The gate was told what became of an attempt: let in whom it allows now."""
+        if not delivered:
+            self.last = who
+        self.rearm()
+
     def rearm(self) -> None:
-        """The gate was told a verdict: let in whom it allows now."""
+        """The gate may have changed: let in whom it allows now."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
@@ -55,7 +61,6 @@ class Line:
         self.timer = None
         who = next((who for who in self.waiting if who is not self.last), self.last)
         if who in self.waiting:
-            self.last = who
             self._admit(who)
 
     def _admit(self, who: object) -> None:

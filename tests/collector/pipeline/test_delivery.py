@@ -179,6 +179,21 @@ def test_a_lone_poisoned_span_waits_for_a_witness():
     run(main())
 
 
+def test_a_poisoned_span_alone_stops_a_busy_destination_for_a_moment_only():
+    async def main() -> None:
+        upstream = Upstream(poison(1))
+        rig = Rig(upstream)
+        rig.post()
+        await asyncio.sleep(1)
+        assert rig.destination.gate.state == "paused"
+        rig.post(5)
+        await asyncio.sleep(3)
+        assert upstream.taken == [2, 3, 4, 5, 6]
+        assert await rig.drained() == {"enqueued": 6, "delivered": 5, "quarantined": 1}
+
+    run(main())
+
+
 def test_a_wrong_credential_pauses_keeps_everything_and_says_so_once():
     async def main() -> None:
         upstream = Upstream(failing(4, Pause("401 no such key")))
