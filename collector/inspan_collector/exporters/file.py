@@ -12,6 +12,7 @@ import msgspec
 from inspan_collector.config.model import DestinationConfig
 from inspan_collector.errors import Later, StartError
 from inspan_collector.formats import Format
+from inspan_collector.formats.varint import varint
 from inspan_collector.receipt import Receipt
 
 FORMATS: Final = frozenset({"otlp_protobuf", "otlp_json", "span_json"})
@@ -52,7 +53,7 @@ class FileExporter:
     async def encode(self, format: Format, body: bytes) -> bytes:
         """The record or lines that will be appended."""
         if format.name == "otlp_protobuf":
-            return _varint(len(body)) + body
+            return varint(len(body)) + body
         if format.name == "otlp_json":
             return _one_line(body) + b"\n"
         return b"".join(_one_line(bytes(span)) + b"\n" for span in msgspec.json.decode(body, type=list[msgspec.Raw]))
@@ -101,16 +102,6 @@ def _write(file: FileIO, payload: bytes) -> None:
     rest = memoryview(payload)
     while rest:
         rest = rest[file.write(rest) :]
-
-
-def _varint(value: int) -> bytes:
-    """Protobuf's base-128 varint."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def _one_line(body: bytes) -> bytes:

@@ -18,6 +18,7 @@ from inspan_collector.formats.descriptors import message_classes
 from inspan_collector.formats.format import MAX_EXPLAINED, Scan
 from inspan_collector.formats.otlp_schema import parse_fault, span_fault
 from inspan_collector.formats.otlp_walk import LENGTH, fields, walk
+from inspan_collector.formats.varint import varint
 
 name: Final = "otlp_protobuf"
 content_type: Final = "application/x-protobuf"
@@ -188,13 +189,4 @@ def _put_together(head: bytes, resources: Iterable[Resource]) -> bytes:
 
 
 def _framed(tag: bytes, values: Iterable[bytes]) -> bytes:
-    return b"".join([piece for value in values for piece in (tag, _length(len(value)), value)])
-
-
-def _length(size: int) -> bytes:
-    encoded = bytearray()
-    while size > 0x7F:
-        encoded.append(size & 0x7F | 0x80)
-        size >>= 7
-    encoded.append(size)
-    return bytes(encoded)
+    return b"".join([piece for value in values for piece in (tag, varint(len(value)), value)])

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from inspan_collector.demo.agents.story import Span
+from inspan_collector.formats.varint import varint
 
 LENGTH: Final = 2  # wire type of bytes, text and messages
 FIXED64: Final = 1
@@ -68,17 +69,8 @@ def _attribute(key: str, value: str) -> bytes:
 
 
 def _bytes(number: int, body: bytes) -> bytes:
-    return bytes([number << 3 | LENGTH]) + _varint(len(body)) + body
+    return bytes([number << 3 | LENGTH]) + varint(len(body)) + body
 
 
 def _fixed(number: int, value: int) -> bytes:
     return bytes([number << 3 | FIXED64]) + value.to_bytes(8, "little")
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
