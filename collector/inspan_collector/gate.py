@@ -33,6 +33,7 @@ class Gate:
         self.next = 0.0  # time at which the next probe may start
         self.backoff = initial
         self.obeyed = MAX_RETRY_AFTER
+        self.asked = 0.0  # until when the upstream asked us to wait
         self.probing = False
         self.failures = 0  # in a row
 
@@ -53,8 +54,13 @@ class Gate:
         self.probing = self.probing or probe
         return probe
 
-    def succeeded(self, now: float) -> bool:
-        """An attempt was answered with anything that shows the upstream works. True where that opened the gate."""
+    def succeeded(self, now: float, *, probe: bool) -> bool:
+        """An attempt was answered with anything that shows the upstream works. True where that opened the gate.
+
+        One that was under way when the upstream asked for time does not cut that time short.
+        """
+        if self.state == "shut" and not probe and now < self.asked:
+            return False
         opened = self.state != "open"
         if opened:
             self.since = now
@@ -72,24 +78,25 @@ class Gate:
         `retry_after` (seconds) counts.
         """
         asked = 0.0 if retry_after is None else now + min(retry_after, self.obeyed)
+        self.asked = max(self.asked, asked)
         if self.state != "open" and not probe:
             self.next = max(self.next, asked)
             return False
-        changed = self._change("shut", now, reason)
+        changed = self._change("shut", now, reason, probe=probe)
         least = self.backoff * MIN_SHARE  # also where the upstream says 0, and means it each time
         self.next = max(asked, now + (self.uniform(least, self.backoff) if retry_after is None else least))
         self.backoff = min(self.backoff * GROWTH, self.longest)
         return changed
 
-    def pause(self, now: float, reason: str, wait: float = PROBE_PAUSED) -> bool:
+    def pause(self, now: float, reason: str, wait: float = PROBE_PAUSED, *, probe: bool = False) -> bool:
         """The destination will not have anything from us. True where that is news.
 
         wait: seconds until the next probe. Where it is paused already and this is not a probe's verdict, nothing moves.
         """
-        if self.state == "paused" and not self.probing:
+        if self.state == "paused" and not probe:
             return False
-        changed = self._change("paused", now, reason)
-        self.next = now + wait
+        changed = self._change("paused", now, reason, probe=probe)
+        self.next = now + min(wait, self.obeyed)
         return changed
 
     def withdrawn(self) -> None:
@@ -99,13 +106,14 @@ class Gate:
     def hurry(self, now: float) -> None:
         """Draining: the wait in hand is cut short and later ones stay at the shortest, whatever is asked for."""
         self.next = min(self.next, now)
+        self.asked = min(self.asked, now)
         self.backoff = self.longest = self.obeyed = self.initial
 
-    def _change(self, state: State, now: float, reason: str) -> bool:
+    def _change(self, state: State, now: float, reason: str, *, probe: bool) -> bool:
         changed = state != self.state
         if changed:
             self.since = now
         self.state, self.reason = state, reason
-        self.probing = False
+        self.probing = self.probing and not probe
         self.failures += 1
         return changed

@@ -124,7 +124,8 @@ class Queue:
 
     def _make_room(self, chunk: Chunk) -> bool:
         """Drop waiting chunks, oldest first, until the new one fits; False, and nothing dropped, where it cannot."""
-        waiting_spans, waiting_bytes = self.waiting(), sum(lane.size for lane in self.lanes.values())
+        waiting_spans = sum(lane.spans for lane in self.lanes.values())
+        waiting_bytes = sum(lane.size for lane in self.lanes.values())
         if (
             self.held_spans - waiting_spans + chunk.spans > self.max_spans
             or self.held_bytes - waiting_bytes + chunk.size > self.max_bytes
@@ -149,21 +150,26 @@ class Queue:
         """Seconds until a batch must go, 0 where one is full or due; None while nothing waits."""
         left: float | None = None
         for lane in self.lanes.values():
-            if not lane.chunks:
-                continue
-            if lane.spans >= self.limits.max_spans or lane.size >= self.limits.max_bytes:
-                return 0.0
-            due = max(0.0, lane.chunks[0].arrived + self.limits.linger - now)
-            left = due if left is None else min(left, due)
+            if lane.chunks:
+                due = self._time_left_of(lane, now)
+                left = due if left is None else min(left, due)
         return left
 
-    def take(self, max_bytes: int) -> list[Chunk]:
-        """The chunks of the next batch, of one format, in order: those whose first span has waited longest.
+    def _time_left_of(self, lane: Lane, now: float) -> float:
+        if lane.spans >= self.limits.max_spans or lane.size >= self.limits.max_bytes:
+            return 0.0
+        return max(0.0, lane.chunks[0].arrived + self.limits.linger - now)
+
+    def take(self, max_bytes: int, now: float) -> list[Chunk]:
+        """The chunks of the next batch, of one format, in order: the most urgent, of those whose first span is oldest.
 
         max_bytes: what the destination has been seen to accept, never more than the configured limit. The first chunk
         may be over a limit by itself: the caller cuts it and puts the rest back.
         """
-        lane = min((lane for lane in self.lanes.values() if lane.chunks), key=lambda lane: lane.chunks[0].arrived)
+        lane = min(
+            (lane for lane in self.lanes.values() if lane.chunks),
+            key=lambda lane: (self._time_left_of(lane, now), lane.chunks[0].arrived),
+        )
         chunks = [lane.popleft()]
         spans, size = chunks[0].spans, chunks[0].size
         while lane.chunks:

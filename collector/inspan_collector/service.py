@@ -68,6 +68,7 @@ class Service:
         self.loop = asyncio.get_running_loop()
         self.events = Events()
         self.stuck_at: float | None = None
+        self.running: list[asyncio.Task[None]] = []
         self.ready = False
         self._build_pipelines()
         self.door = self._build_door()
@@ -92,7 +93,7 @@ class Service:
             for pipeline in self.pipelines:
                 await pipeline.destination.exporter.open()
                 stack.push_async_callback(pipeline.destination.exporter.close)
-            running = [asyncio.create_task(pipeline.run()) for pipeline in self.pipelines]
+            running = self.running = [asyncio.create_task(pipeline.run()) for pipeline in self.pipelines]
             stack.push_async_callback(self._end, running)
             if self.config.admin.listen is not None:
                 await self.admin.start(self.config.admin.listen)
@@ -128,7 +129,7 @@ class Service:
         await self._finish_in_hand(stop, deadline)
         for pipeline in self.pipelines:
             pipeline.drain()
-        empty = asyncio.gather(*running)
+        empty = asyncio.gather(*running, return_exceptions=True)
         await _first(stop.now.wait(), asyncio.shield(empty), timeout=deadline - self.loop.time())
         for pipeline in self.pipelines:
             pipeline.abandon()
@@ -147,7 +148,9 @@ class Service:
         """Also where the start failed half way: nothing is held then."""
         for pipeline in self.pipelines:
             pipeline.abandon()
-        await asyncio.gather(*running)
+        for error in await asyncio.gather(*running, return_exceptions=True):
+            if error is not None:
+                log.error("a defect of inspan, please report it: a batcher failed", exc_info=error)
 
     async def _write_receipts(self) -> None:
         while True:
@@ -168,6 +171,8 @@ class Service:
         log.info("closed", extra={"kind": "closed", "ledger": self.view.ledger()})
 
     def _stuck(self) -> str | None:
+        if self.stuck_at is None and any(task.done() for task in self.running):
+            return "a batcher has failed: spans of its destination are stuck"
         if self.stuck_at is not None and self.loop.time() > self.stuck_at:
             return "the drain has not ended at its deadline"
         return None

@@ -67,8 +67,8 @@ def test_success_opens_it_and_forgets_the_backoff():
     made = gate()
     for _ in range(3):
         made.failed(0, "503", probe=True)
-    assert made.succeeded(9) is True
-    assert made.succeeded(9) is False
+    assert made.succeeded(9, probe=True) is True
+    assert made.succeeded(9, probe=False) is False
     assert (made.state, made.reason, made.failures, made.wait(9)) == ("open", "", 0, 0)
     made.failed(9, "503")
     assert made.wait(9) == 1
@@ -102,10 +102,10 @@ def test_a_paused_gate_is_news_once_and_probes_at_its_own_pace():
     assert made.pause(0, "401") is True
     assert made.wait(0) == PROBE_PAUSED
     assert made.enter() is True
-    assert made.pause(30, "401") is False
+    assert made.pause(30, "401", probe=True) is False
     assert made.wait(30) == PROBE_PAUSED
     assert (made.state, made.reason, made.since) == ("paused", "401", 0)
-    assert made.succeeded(60) is True
+    assert made.succeeded(60, probe=True) is True
 
 
 def test_a_drain_cuts_waits_short_whatever_is_asked_for():

@@ -91,7 +91,7 @@ def test_what_could_never_fit_is_too_large_and_not_too_early(spans: int, size: i
 def test_what_is_in_flight_stays_inside_the_bound_until_its_fate():
     rig = Rig(max_spans=2)
     rig.offer(2)
-    taken = rig.queue.take(100)
+    taken = rig.queue.take(100, 0.0)
     assert rig.offer(1) == "queue_full"
     rig.queue.settle(taken[0], IN_FLIGHT, DELIVERED)
     assert rig.offer(1) is None
@@ -102,12 +102,12 @@ def test_a_batch_ends_where_the_next_chunk_would_pass_a_limit():
     rig = Rig()
     for spans in (4, 4, 4):
         rig.offer(spans)
-    assert [chunk.spans for chunk in rig.queue.take(100)] == [4, 4]
-    assert [chunk.spans for chunk in rig.queue.take(100)] == [4]
+    assert [chunk.spans for chunk in rig.queue.take(100, 0.0)] == [4, 4]
+    assert [chunk.spans for chunk in rig.queue.take(100, 0.0)] == [4]
     for _ in range(3):
         rig.offer(1, 40)
-    assert len(rig.queue.take(100)) == 2
-    assert len(rig.queue.take(30)) == 1  # a first chunk over the limit is the caller's to cut
+    assert len(rig.queue.take(100, 0.0)) == 2
+    assert len(rig.queue.take(30, 0.0)) == 1  # a first chunk over the limit is the caller's to cut
 
 
 def test_linger_runs_from_the_first_span_and_a_full_batch_waits_for_nothing():
@@ -127,8 +127,8 @@ def test_formats_wait_in_lanes_of_their_own_and_the_oldest_goes_first():
     rig.offer(1, arrived=1.0)
     rig.offer(1, arrived=3.0)
     assert rig.queue.oldest() == 1.0
-    assert [chunk.format for chunk in rig.queue.take(100)] == ["otlp_protobuf"] * 2
-    assert [chunk.format for chunk in rig.queue.take(100)] == ["otlp_json"]
+    assert [chunk.format for chunk in rig.queue.take(100, 0.0)] == ["otlp_protobuf"] * 2
+    assert [chunk.format for chunk in rig.queue.take(100, 0.0)] == ["otlp_json"]
     assert rig.queue.oldest() is None
 
 
@@ -154,7 +154,7 @@ def test_the_oldest_make_room_where_that_is_configured():
 def test_what_is_in_flight_is_never_evicted_and_nothing_is_dropped_in_vain():
     rig = Rig(max_spans=4, evict=True)
     rig.offer(3)
-    rig.queue.take(100)
+    rig.queue.take(100, 0.0)
     rig.offer(1)
     assert rig.offer(2) == "queue_full"
     assert rig.books() == {"enqueued": 4, "queued": 1, "in_flight": 3}
@@ -211,7 +211,7 @@ def test_what_is_too_old_expires_and_the_rest_stays():
 def test_a_cut_chunk_grows_the_bound_by_what_its_parts_repeat():
     rig = Rig(max_bytes=1000)
     rig.offer(4, 40)
-    (chunk,) = rig.queue.take(100)
+    (chunk,) = rig.queue.take(100, 0.0)
     parts = rig.queue.replace(chunk, [(bytes(25), 2), (bytes(25), 2)])
     assert rig.queue.held_bytes == 50
     rig.queue.put_back(parts[1:])
@@ -240,7 +240,7 @@ def test_whatever_happens_bounds_and_books_hold(evict: bool):
                 agent, form = rng.choice("abc"), rng.choice(("otlp_json", "span_json"))
                 rig.offer(rng.randint(1, 9), rng.randint(1, 90), agent, float(now), form)
             elif step == "take" and rig.queue.oldest() is not None:
-                flying += rig.queue.take(100)
+                flying += rig.queue.take(100, 0.0)
             elif step == "settle" and flying:
                 rig.queue.settle(flying.pop(rng.randrange(len(flying))), IN_FLIGHT, DELIVERED)
             elif step == "put back" and flying:

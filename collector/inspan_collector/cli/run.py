@@ -8,6 +8,7 @@ import logging
 import os
 import resource
 import signal
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +56,10 @@ def execute(arguments: argparse.Namespace) -> int:
         log.info(note, extra={"kind": "default"})
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(resolved))
+    if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
+        # One that hangs in a system call would be joined for ever. The books are closed and written.
+        logging.shutdown()
+        os._exit(0)
     return 0
 
 

@@ -198,9 +198,13 @@ async def _reused(_session: object, context: SimpleNamespace, _params: object) -
 
 async def _read(response: aiohttp.ClientResponse) -> Answer:
     words, size = b"", 0
-    while size < MAX_READ and (more := await response.content.read(MAX_ANSWER)):
-        words += more[: MAX_ANSWER - len(words)]
-        size += len(more)
+    try:
+        while size < MAX_READ and (more := await response.content.read(MAX_ANSWER)):
+            words += more[: MAX_ANSWER - len(words)]
+            size += len(more)
+    except aiohttp.ClientPayloadError:
+        if response.ok:
+            raise  # what could not be read may have named spans that were rejected
     if not response.content.at_eof():
         response.close()  # an answer without end must not keep the slot, nor the connection
     return Answer(status=response.status, words=words, headers=response.headers)

@@ -16,6 +16,7 @@ from inspan_collector.formats.varint import varint
 from inspan_collector.receipt import Receipt
 
 FORMATS: Final = frozenset({"otlp_protobuf", "otlp_json", "span_json"})
+LAST_WRITE: Final = 2.0  # s for writes in hand at the end; a disk that hangs must not keep the process
 NAMES: Final = {"otlp_protobuf": "otlp.pb", "otlp_json": "otlp.jsonl", "span_json": "spans.jsonl"}
 
 
@@ -34,6 +35,7 @@ class FileExporter:
     def __init__(self, config: DestinationConfig) -> None:
         self.config = config
         self.directory = Path(config.path or "")
+        self.writing: set[asyncio.Future[None]] = set()
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="file")  # one: writes to a file must not interleave
 
     def __repr__(self) -> str:
@@ -47,8 +49,10 @@ class FileExporter:
             raise StartError(f"destination {self.config.name}: cannot make {self.directory}: {error}") from None
 
     async def close(self) -> None:
-        """Finish the write in hand."""
-        self.thread.shutdown(wait=True)
+        """Finish the writes in hand, as far as the disk lets us."""
+        if self.writing:
+            await asyncio.wait(self.writing, timeout=LAST_WRITE)
+        self.thread.shutdown(wait=False, cancel_futures=True)
 
     async def encode(self, format: Format, body: bytes) -> bytes:
         """The record or lines that will be appended."""
@@ -64,6 +68,8 @@ class FileExporter:
         path = self.directory / NAMES[format.name]
         # Shielded: a record must be whole in the file, or not at all.
         write = asyncio.get_running_loop().run_in_executor(self.thread, self._append, path, payload)
+        self.writing.add(write)
+        write.add_done_callback(self.writing.discard)
         try:
             await asyncio.shield(write)
         except OSError as error:

@@ -27,7 +27,7 @@ def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
         return seconds
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)  # RFC 9110: an HTTP-date is in UTC

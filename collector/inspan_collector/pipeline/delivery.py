@@ -70,7 +70,7 @@ class Delivery:
             if self._expired(piece):
                 continue
             probe = await self.destination.line.enter(self)
-            if probe is None:
+            if probe is None or self.destination.line.closed:
                 self._drop_all(DROPPED_SHUTDOWN, "not delivered before the drain deadline")
                 break
             await self._try(piece, probe=probe)
@@ -84,14 +84,15 @@ class Delivery:
         self.attempt = asyncio.create_task(self._send(piece))
         await asyncio.wait({self.attempt})
         decision = self._settle(self.attempt, piece, probe=probe)
-        self.attempt = None
+        self.in_hand = self.attempt = None
         destination.attempt_seconds[decision].observe(time.perf_counter() - started)
         destination.line.settled(self, delivered=decision == "delivered")
 
     async def _send(self, piece: Batch) -> Receipt:
         destination = self.destination
         form = FORMATS[piece.format]
-        async with destination.room.hold(piece.size * destination.exporter.working) as grant:
+        working = piece.size * destination.exporter.working
+        async with destination.attempts, destination.room.hold(working) as grant:
             async with destination.encoding:
                 payload = await destination.exporter.encode(form, form.join([chunk.body for chunk in piece.chunks]))
             grant.shrink(len(payload))
@@ -102,32 +103,35 @@ class Delivery:
 
     def _settle(self, attempt: "asyncio.Task[Receipt]", piece: Batch, *, probe: bool) -> str:
         """Turn what became of an attempt into fates, or into more work. Returns the decision's name."""
-        self.in_hand = None
         if attempt.cancelled():
-            self.destination.gate.withdrawn()
+            self._withdraw(probe=probe)
             self.work.append(piece)
             return "abandoned"
         match attempt.exception():
             case None:
-                self._delivered(piece, attempt.result())
+                self._delivered(piece, attempt.result(), probe=probe)
                 return "delivered"
             case Later() as error:
                 self._later(piece, error, probe=probe)
                 return "later"
             case Isolate() as error:
-                self._isolate(piece, error)
+                self._isolate(piece, error, probe=probe)
                 return "isolate"
             case Pause() as error:
-                self._pause(piece, error)
+                self._pause(piece, error, probe=probe)
                 return "pause"
             case error:
-                self.destination.gate.withdrawn()
+                self._withdraw(probe=probe)
                 self._drop(piece, DROPPED_BUG, _defect(error))
                 return "abandoned"
 
+    def _withdraw(self, *, probe: bool) -> None:
+        if probe:
+            self.destination.gate.withdrawn()
+
     # The four decisions
 
-    def _delivered(self, piece: Batch, receipt: Receipt) -> None:
+    def _delivered(self, piece: Batch, receipt: Receipt, *, probe: bool) -> None:
         destination = self.destination
         now = destination.clock()
         self.suspicion.relieved()
@@ -135,7 +139,7 @@ class Delivery:
         destination.end_search()
         destination.unlearn(piece.size)
         self.taken_bytes = max(self.taken_bytes, piece.size)
-        if destination.gate.succeeded(now):
+        if destination.gate.succeeded(now, probe=probe):
             destination.events.record("recovered", destination.name, "delivering again", spans=piece.spans)
         rejected = min(receipt.rejected, piece.spans)
         if rejected:
@@ -153,6 +157,12 @@ class Delivery:
         if destination.gate.failed(now, str(error), retry_after=error.retry_after, probe=probe):
             message = f"upstream put us off: {error}"
             destination.events.record("gate_shut", destination.name, message, spans=piece.spans, words=error.words)
+        destination.end_search()  # whoever waits for what this delivery finds can probe meanwhile
+        self._put_off(piece, error)
+
+    def _put_off(self, piece: Batch, error: Later | Pause) -> None:
+        """Nobody blamed the spans; but where others fared better for long enough, they are to blame all the same."""
+        destination = self.destination
         self.suspicion.failed(piece.format, refused=False)
         piece.failures += 1
         max_attempts = destination.config.retry.max_attempts
@@ -167,25 +177,23 @@ class Delivery:
         else:
             self.work.append(piece)
 
-    def _isolate(self, piece: Batch, error: Isolate) -> None:
+    def _isolate(self, piece: Batch, error: Isolate, *, probe: bool) -> None:
         destination = self.destination
         gate = destination.gate
         self.suspicion.failed(piece.format, refused=True)
         piece.failures += 1
         if gate.state == "paused":
-            gate.pause(destination.clock(), gate.reason)
+            gate.pause(destination.clock(), gate.reason, probe=probe)
         else:
-            gate.succeeded(destination.clock())  # it answers: what is wrong is in the request
+            gate.succeeded(destination.clock(), probe=probe)  # it answers: what is wrong is in the request
         if error.status == 413 and piece.spans > 1:
             # Where a piece as large was taken, it is a span and not the size that the upstream minds.
             destination.learn(max(piece.size // 2, self.taken_bytes))
         self.work.extend(self.isolation.refuse(piece, error))
 
-    def _pause(self, piece: Batch, error: Pause) -> None:
-        self.suspicion.failed(piece.format, refused=False)
-        piece.failures += 1
-        self.work.append(piece)
-        self.destination.pause(str(error), piece.spans, error.words)
+    def _pause(self, piece: Batch, error: Pause, *, probe: bool) -> None:
+        self.destination.pause(str(error), piece.spans, error.words, probe=probe)
+        self._put_off(piece, error)
 
     def _stuck_alone(self, piece: Batch) -> bool:
         """Nothing else can probe: half of it goes next, so that no batch can hold the gate shut.
@@ -217,14 +225,17 @@ class Delivery:
         """`run` itself broke: whatever it holds is booked, so that the laws still hold."""
         self._drop_all(DROPPED_BUG, _defect(error))
         self.isolation.close()
+        self.destination.gate.withdrawn()
+        self.destination.line.rearm()
 
     def _drop_all(self, fate: int, message: str) -> None:
-        pieces = self.pieces()
+        # By identity: where a decision broke half way, its piece may be in hand and in the work at once.
+        chunks = list({id(chunk): chunk for piece in self.pieces() for chunk in piece.chunks}.values())
         self.in_hand = None
         self.work.clear()
         self.isolation.refused.clear()
-        for piece in pieces:
-            self._drop(piece, fate, message)
+        if chunks:
+            self._drop(Batch(chunks), fate, message)
 
     def _drop(self, piece: Batch, fate: int, message: str) -> None:
         for chunk in piece.chunks:

@@ -96,6 +96,7 @@ class Destination:
         # Jitter spreads the retries of many pods; nobody has to be unable to guess it.
         self.gate = Gate(config.retry.initial, config.retry.max, random.uniform)
         self.line = Line(self.gate, clock, self.poke)
+        self.attempts = asyncio.Semaphore(config.concurrency)
         self.encoding = asyncio.Semaphore(ENCODING)
         self.room = Room(memory, bounds.working_bytes)
         self.tally = Tally()
@@ -128,9 +129,11 @@ class Destination:
         self.ledger.move(ENQUEUED, DROPPED_QUEUE_FULL, spans)
         self.events.note("dropped", self.name, "queue full: spans that other destinations took", spans=spans)
 
-    def pause(self, reason: str, spans: int, words: str = "", wait: float = PROBE_PAUSED) -> None:
+    def pause(
+        self, reason: str, spans: int, words: str = "", *, wait: float = PROBE_PAUSED, probe: bool = False
+    ) -> None:
         """The upstream will not have anything from us as we are configured: keep everything and say so, once."""
-        if self.gate.pause(self.clock(), reason, wait):
+        if self.gate.pause(self.clock(), reason, wait, probe=probe):
             self.events.record("paused", self.name, f"paused, everything is kept: {reason}", spans=spans, words=words)
         self.end_search()
 

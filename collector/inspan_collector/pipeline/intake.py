@@ -52,7 +52,8 @@ class Intake:
             if refused is None:
                 taken = True
             else:
-                refusal = refusal or refused
+                # One that has room later is worth waiting for, whatever the others will never take.
+                refusal = refused if refusal in (None, "too_large") else refusal
                 turned_away.append((taker, chunk.spans))
                 chunk.custody.drop()
         if refusal and not taken:

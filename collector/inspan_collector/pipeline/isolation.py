@@ -82,7 +82,7 @@ class Isolation:
         piece, error = self.refused.popleft()
         if self.steps > SEARCH or destination.gate.state == "paused":
             self.acquitted = True
-            destination.pause(f"refuses_everything: {error}", piece.spans, error.words, SECOND_LOOK)
+            destination.pause(f"refuses_everything: {error}", piece.spans, error.words, wait=SECOND_LOOK)
         else:
             destination.begin_search()
         if piece.spans == 1:

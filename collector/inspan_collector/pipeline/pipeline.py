@@ -8,7 +8,8 @@ from inspan_collector.pipeline.cutting import fit
 from inspan_collector.pipeline.delivery import Delivery
 from inspan_collector.pipeline.destination import Destination
 
-PROBES = 2  # batches that wait at a closed gate: two, so that probes can take turns; the rest stays in the queue
+PROBES = 2  # batches that wait at a closed gate, where one at a time may try: two even where there is a single slot, so
+#            that probes can take turns, and one batch that always fails cannot keep all others waiting
 EXPIRE = 1.0  # s between looks for spans over max_age
 
 
@@ -80,9 +81,8 @@ class Pipeline:
     def _time_left(self) -> float | None:
         """Seconds until a batch can be taken; None until something changes."""
         destination = self.destination
-        if self.abandoned or len(self.deliveries) >= destination.config.concurrency:
-            return None
-        if destination.gate.state != "open" and len(self.deliveries) >= PROBES:
+        slots = destination.config.concurrency if destination.gate.state == "open" else PROBES
+        if self.abandoned or len(self.deliveries) >= slots:
             return None
         left = destination.queue.time_left(destination.clock())
         return 0.0 if self.draining and left is not None else left
@@ -90,7 +90,7 @@ class Pipeline:
     def _start(self) -> None:
         destination = self.destination
         max_bytes = min(destination.max_batch_bytes, destination.learned_bytes)
-        chunks = fit(destination.queue, destination.queue.take(max_bytes), max_bytes)
+        chunks = fit(destination.queue, destination.queue.take(max_bytes, destination.clock()), max_bytes)
         delivery = Delivery(destination, Batch(chunks))
         task = asyncio.create_task(delivery.run())
         self.deliveries[delivery] = task

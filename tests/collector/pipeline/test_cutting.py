@@ -18,7 +18,7 @@ def taken(rig: Rig, *counts: int) -> list[Chunk]:
     rig.running.cancel()
     for count in counts:
         rig.post(count)
-    return rig.destination.queue.take(1 << 30)
+    return rig.destination.queue.take(1 << 30, 0.0)
 
 
 def check_bounds(rig: Rig, chunks: list[Chunk]) -> None:
@@ -103,7 +103,7 @@ def test_a_large_resource_is_not_multiplied_by_the_number_of_spans():
         scope = b"\x12" + _varint(len(inner)) + inner
         body = b"\x0a" + _varint(len(head) + len(scope)) + head + scope
         assert rig.post(body=body)
-        [chunk] = rig.destination.queue.take(1 << 30)
+        [chunk] = rig.destination.queue.take(1 << 30, 0.0)
         first, rest = first_and_rest(rig.destination.queue, Batch([chunk]))
         assert first.spans == 1
         assert sum(part.size for part in [*first.chunks, *rest.chunks]) < 12 * len(head) + 2 * len(body)

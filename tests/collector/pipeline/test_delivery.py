@@ -343,3 +343,92 @@ def test_formats_are_never_mixed_in_a_batch():
         await rig.drained()
 
     run(main())
+
+
+def test_with_one_slot_a_span_that_breaks_the_connection_does_not_hold_the_gate_shut():
+    async def main() -> None:
+        upstream = Upstream(reset_on(7))
+        rig = Rig(upstream, concurrency=1, batch={"max_spans": 10})
+        for _ in range(5):
+            rig.post(10)
+        await asyncio.sleep(3600)
+        assert len(upstream.taken) == 49
+        assert await rig.drained() == {"enqueued": 50, "delivered": 49, "quarantined": 1}
+
+    run(main())
+
+
+def test_who_waits_for_a_search_can_probe_when_the_searcher_is_put_off():
+    async def main() -> None:
+        upstream = Upstream(poison(1, 21), reset_on(2))
+        rig = Rig(upstream, concurrency=2, batch={"max_spans": 20, "linger": "0s"})
+        for _ in range(30):
+            rig.post(20)
+        await asyncio.sleep(6 * 3600)
+        books = await rig.drained()
+        assert books == {"enqueued": 600, "delivered": 597, "quarantined": 3}
+
+    run(main())
+
+
+def test_a_span_that_is_answered_403_alone_is_found_like_any_other():
+    def firewall(upstream: Upstream, found: list[int]) -> None:
+        if 7 in found:
+            raise Pause("403")
+
+    async def main() -> None:
+        for concurrency in (1, 8):
+            upstream = Upstream(firewall)
+            rig = Rig(upstream, concurrency=concurrency, batch={"max_spans": 10})
+            for _ in range(3000):
+                rig.post(1)
+                await asyncio.sleep(1)
+            await asyncio.sleep(3600)
+            assert await rig.drained() == {"enqueued": 3000, "delivered": 2999, "quarantined": 1}
+
+    run(main())
+
+
+def test_an_attempt_under_way_does_not_cut_short_the_time_that_the_upstream_asked_for():
+    async def main() -> None:
+        upstream = Upstream(delay=1.0)
+
+        def rule(up: Upstream, found: list[int]) -> None:
+            if 2 in found and asyncio.get_running_loop().time() < 30:
+                raise Later("429", retry_after=60.0)
+
+        upstream.rules.append(rule)
+        rig = Rig(upstream, concurrency=2, batch={"max_spans": 1, "linger": "0s"})
+        for _ in range(6):
+            rig.post()
+        await asyncio.sleep(59)
+        assert len(upstream.requests) == 2
+        await asyncio.sleep(60)
+        assert await rig.drained() == {"enqueued": 6, "delivered": 6}
+
+    run(main())
+
+
+def test_a_pause_does_not_outlast_a_drain_that_could_deliver():
+    async def main() -> None:
+        upstream = Upstream(failing(3, Pause("401")))
+        rig = Rig(upstream)
+        rig.post(5)
+        await asyncio.sleep(1)
+        assert await rig.drained(deadline=20) == {"enqueued": 5, "delivered": 5}
+
+    run(main())
+
+
+def test_where_a_decision_breaks_the_spans_are_booked_and_nothing_is_kept():
+    async def main() -> None:
+        upstream = Upstream(failing(1, Later("503")))
+        rig = Rig(upstream)
+        rig.destination.gate.failed = None  # type: ignore[assignment]  # whatever the defect is
+        rig.post(5)
+        await asyncio.sleep(1)
+        rig.post(2)
+        await asyncio.sleep(1)
+        assert await rig.drained() == {"enqueued": 7, "delivered": 2, "dropped_bug": 5}
+
+    run(main())
