@@ -15,7 +15,7 @@ SGP_BATCH: Final = "/v5/spans/batch"
 
 ACK: Final = "Inspan-Ack"  # request: accepted (default) or durable
 CUSTODY: Final = "Inspan-Custody"  # answer: what we hold although the wished ack was not given
-QUEUE_FILL: Final = "Inspan-Queue-Fill"  # answer: 0.00 to 1.00, of the fullest bound
+QUEUE_FILL: Final = "Inspan-Queue-Fill"  # answer: 0.00 to 1.00, of the destination with the most room
 AGENT: Final = "Inspan-Agent"
 SEQUENCE: Final = "Inspan-Sequence"
 ACCOUNT: Final = "x-selected-account-id"  # SGP's tenancy header
