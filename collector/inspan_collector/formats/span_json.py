@@ -135,16 +135,6 @@ def read_ndjson(body: bytes) -> tuple[bytes, Scan, list[Head]]:
     return array, tally(found), found
 
 
-def unwrap(body: bytes, member: str) -> bytes:
-    """The array of `{"member":[…]}`. Raises MalformedChunk."""
-    return read(body, member)[0]
-
-
-def from_ndjson(body: bytes) -> bytes:
-    """The array of spans that stand one on a line. Raises MalformedChunk."""
-    return read_ndjson(body)[0]
-
-
 def _heads_of(array: bytes, offset: int = 0) -> list[Head]:
     """The heads of an array that lies at `offset` in the whole body."""
     found = json_text.decode(_heads, array, offset)
