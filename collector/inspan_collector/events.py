@@ -88,6 +88,14 @@ class Events:
         self.quiet[kind, destination] = _Repeats(self.clock())
         log.warning(message, extra=extra)
 
+    def flush(self) -> None:
+        """Log what was counted and not logged yet; at the end, since no later event will say it."""
+        for (kind, destination), repeats in self.quiet.items():
+            if repeats.count:
+                extra = {"kind": kind, "destination": destination, "spans": repeats.spans, "repeated": repeats.count}
+                log.warning("more of the same, since it was last logged", extra=extra)
+        self.quiet.clear()
+
     def after(self, sequence: int) -> list[Event]:
         """Events with a higher sequence number, oldest first."""
         return [event for event in self.kept if event.sequence > sequence]

@@ -89,7 +89,7 @@ class Queue:
 
     def fill(self) -> float:
         """0.0 to 1.0: how full the fuller of the two bounds is."""
-        return max(self.held_spans / self.max_spans, self.held_bytes / self.max_bytes)
+        return max(self.held_spans / self.max_spans, self.held_bytes / max(1, self.max_bytes))
 
     def offer(self, chunk: Chunk) -> QueueRefusal | None:
         """Take the chunk, or say why not."""

@@ -168,6 +168,7 @@ class Service:
 
     def _close_books(self) -> None:
         self._write_receipt()
+        self.events.flush()
         log.info("closed", extra={"kind": "closed", "ledger": self.view.ledger()})
 
     def _stuck(self) -> str | None:
@@ -207,12 +208,17 @@ class Service:
         ]
         self.intake = Intake([pipeline.destination for pipeline in self.pipelines], self.memory, self.loop.time)
 
+    def _largest_request(self) -> int:
+        """Bytes. What could never be held is too large, however large requests may be: a 429 would be sent for ever."""
+        most = max(pipeline.destination.queue.max_bytes for pipeline in self.pipelines)
+        return min(int(self.config.limits.max_request_bytes), self.memory.custody_limit, most)
+
     def _build_door(self) -> Door:
         limits = self.config.limits
         return Door(
             self.intake.offer,
             self.memory,
-            DoorLimits(int(limits.max_request_bytes), int(limits.max_span_bytes)),
+            DoorLimits(self._largest_request(), int(limits.max_span_bytes)),
             takes=self.intake.formats(),
             accounts=[each.account_id for each in self.config.destinations if each.account_id is not None],
             fill=self.intake.fill,
@@ -226,7 +232,7 @@ class Service:
         limits = self.config.limits
         allowed = self.config.socket.allow_uids
         return ConnectionLimits(
-            max_request_bytes=int(limits.max_request_bytes),
+            max_request_bytes=self._largest_request(),
             max_connections=limits.max_connections,
             idle_timeout=limits.idle_timeout,
             header_timeout=limits.header_timeout,

@@ -75,3 +75,12 @@ def test_the_words_of_an_upstream_are_logged_and_not_kept(events: Events, caplog
     events.record("quarantined", "up", "refused for good with 400", words="span llm.chat: too long")
     assert caplog.records[0].__dict__["words"] == "span llm.chat: too long"
     assert "llm.chat" not in repr(events.after(0))
+
+
+def test_what_was_counted_and_not_logged_is_logged_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    events = Events(wall=lambda: 0.0, clock=lambda: 0.0)
+    for _ in range(3):
+        events.record("dropped", "up", "no room", spans=10)
+    events.flush()
+    events.flush()
+    assert [(record.spans, getattr(record, "repeated", 0)) for record in caplog.records] == [(10, 0), (20, 2)]

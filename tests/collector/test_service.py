@@ -269,3 +269,10 @@ async def test_many_agents_and_every_dialect_at_once_end_in_balanced_books(tmp_p
             "sgp": {"enqueued": 200, "delivered": 200},
         }
         assert sink.count().unique == 400
+
+
+async def test_a_request_that_could_never_be_held_is_too_large_and_not_told_to_wait(tmp_path: Path) -> None:
+    small = {"memory": {"max_bytes": "1MiB"}}
+    async with Running(tmp_path, destination(), **small) as running:
+        answer = await running.post(b"x" * 990_000)
+        assert (answer[0] if isinstance(answer, tuple) else answer.status) == 413

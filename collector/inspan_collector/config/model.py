@@ -97,10 +97,16 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if not self.destinations:
             raise Unfit("destinations", "expected at least one")
         first: dict[str, int] = {}
+        paths: dict[Path, int] = {}
         for index, destination in enumerate(self.destinations):
             taken = first.setdefault(destination.name, index)
             if taken != index:
                 raise Unfit(f"destinations[{index}].name", f"{destination.name} is already destinations[{taken}]")
+            if destination.path is not None and paths.setdefault(destination.path, index) != index:
+                why = (
+                    f"is destinations[{paths[destination.path]}].path too; two writers would rotate each other's files"
+                )
+                raise Unfit(f"destinations[{index}].path", why)
             if self.listen and _leads_to(destination.url, self.listen):
                 why = f"is our own listener ({self.listen}); spans would go in circles: name the upstream"
                 raise Unfit(f"destinations[{index}].url", why)

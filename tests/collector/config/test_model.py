@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from inspan_collector.config.load import load
 from inspan_collector.config.model import (
     AdminConfig,
     Config,
@@ -13,6 +14,7 @@ from inspan_collector.config.model import (
 )
 from inspan_collector.config.unfit import Unfit
 from inspan_collector.config.values import Address, Seconds, Size
+from inspan_collector.errors import ConfigError
 
 SOCKET = SocketConfig(path=Path("/tmp/s.sock"))
 
@@ -82,3 +84,9 @@ def test_spans_and_admin_do_not_share_a_port() -> None:
     refused("listen", listen=Address("0.0.0.0:19464"))
     free = Address("127.0.0.1:0")
     assert Config(socket=SOCKET, listen=free, admin=AdminConfig(listen=free), destinations=(to("http://x/"),))
+
+
+def test_two_file_destinations_cannot_share_a_directory():
+    files = "[{name: a, kind: file, path: /tmp/x}, {name: b, kind: file, path: /tmp/x}]"
+    with pytest.raises(ConfigError, match=r"destinations\[1\].path: is destinations\[0\].path too"):
+        load(f"destinations: {files}", "inspan.yaml", {})

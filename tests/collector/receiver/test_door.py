@@ -197,12 +197,14 @@ async def test_a_bomb_of_50_mib_from_50_kb_is_413_and_costs_nothing(tmp_path: Pa
 
 async def test_a_body_that_inflates_past_the_memory_left_is_429(tmp_path: Path) -> None:
     body = otlp(*["x" * 1000] * 3000)
-    small = destination(queue={"max_bytes": "2MiB"}, batch={"linger": 0, "max_bytes": "256KiB"})
-    async with Running(tmp_path, small, memory={"max_bytes": "3MiB"}) as running:
+    small = destination(queue={"max_bytes": "8MiB"}, batch={"linger": 0, "max_bytes": "256KiB"})
+    async with Running(tmp_path, small, memory={"max_bytes": "12MiB"}) as running, running.client() as hog:
+        hog.send(raw(b"", content_length=str(8 * MIB)))
+        await running.until(lambda: running.service.memory.custody == 8 * MIB)
         reply = await running.post(gzip.compress(body), content_encoding="gzip")
         assert (reply.status, reply.headers["retry-after"]) == (429, "1")
         assert running.refused() == {"queue_full": 1}
-        assert running.service.memory.used == 0
+        assert running.service.memory.custody == 8 * MIB
 
 
 # Size
@@ -447,10 +449,12 @@ async def test_where_it_is_configured_the_oldest_make_room(tmp_path: Path) -> No
 
 
 async def test_memory_that_is_spent_refuses_before_the_body_is_read(tmp_path: Path) -> None:
-    small = destination(queue={"max_bytes": "1MiB"}, batch={"linger": 0, "max_bytes": "256KiB"})
-    async with Running(tmp_path, small, memory={"max_bytes": "4MiB"}) as running, running.client() as hog:
+    small = destination(queue={"max_bytes": "8MiB"}, batch={"linger": 0, "max_bytes": "256KiB"})
+    two = {"memory": {"max_bytes": "4MiB"}}
+    async with Running(tmp_path, small, **two) as running, running.client() as hog, running.client() as other:
         limit = running.service.memory.custody_limit
-        hog.send(raw(b"", content_length=str(limit)))
+        hog.send(raw(b"", content_length=str(2 * MIB)))
+        other.send(raw(b"", content_length=str(limit - 2 * MIB)))
         await running.until(lambda: running.service.memory.custody == limit)
         assert (await running.post(WHOLE)).status == 429
         assert running.refused() == {"queue_full": 1}
