@@ -24,8 +24,8 @@ class Batch:
     def __init__(self, chunks: list[Chunk], failures: int = 0) -> None:
         self.chunks = chunks
         self.format = chunks[0].format
-        self.spans = sum(chunk.spans for chunk in chunks)
-        self.size = sum(chunk.size for chunk in chunks)
+        self.spans = sum([chunk.spans for chunk in chunks])
+        self.size = sum([chunk.size for chunk in chunks])
         self.failures = failures
 
     def __repr__(self) -> str:

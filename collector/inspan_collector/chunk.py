@@ -1,6 +1,8 @@
-"""What a queue holds: the spans of one request, still encoded."""
+"""What a queue holds: spans of one request, still encoded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+
+import msgspec
 
 
 class Custody:
@@ -18,6 +20,16 @@ class Custody:
         self.release = release
         self.holders = 0
 
+    def chunk(self, format: str, body: bytes, spans: int, *, agent: Hashable, arrived: float) -> "Chunk":
+        """A chunk that holds these bytes, or a part of them, until `let_go`."""
+        self.holders += 1
+        return Chunk(format, body, len(body), spans, agent, arrived, self)
+
+    def let_go(self, chunk: "Chunk") -> None:
+        """This chunk is held no more."""
+        del chunk
+        self.drop()
+
     def drop(self) -> None:
         """One holder fewer."""
         self.holders -= 1
@@ -25,35 +37,60 @@ class Custody:
             self.release(self.size)
 
 
-class Chunk:
-    """Spans of one request for one destination.
+class OwnBytes(Custody):
+    """The custody of copies: each has bytes of its own, which are given back with it.
 
-    format: name of the encoding. body: bytes in the format's plain form. spans: count. agent: who posted it (any
-    hashable). arrived: loop time in seconds.
+    release: called with the bytes of each.
     """
 
-    __slots__ = ("agent", "arrived", "body", "custody", "format", "size", "spans")
+    __slots__ = ()
 
-    def __init__(
-        self, format: str, body: bytes, spans: int, *, agent: object, arrived: float, custody: Custody
-    ) -> None:
-        self.format = format
-        self.body = body
-        self.size = len(body)
-        self.spans = spans
-        self.agent = agent
-        self.arrived = arrived
-        self.custody = custody
-        custody.holders += 1
+    def __init__(self, release: Callable[[int], None]) -> None:
+        super().__init__(0, release)
+
+    def let_go(self, chunk: "Chunk") -> None:
+        """This copy is held no more."""
+        self.release(chunk.size)
+
+
+class Chunk(msgspec.Struct, eq=False, gc=False):
+    """Spans of one request for one destination. Made by its custody.
+
+    format: name of the encoding. body: bytes in the format's plain form. size: of the body. spans: count. agent: who
+    posted it. arrived: loop time in seconds.
+    """
+
+    format: str
+    body: bytes
+    size: int
+    spans: int
+    agent: Hashable
+    arrived: float
+    custody: Custody
 
     def __repr__(self) -> str:
-        return f"<Chunk {self.format} {self.spans} spans {self.size} bytes>"
+        return f"<{type(self).__name__} {self.format} {self.spans} spans {self.size} bytes>"
 
     def cut(self, parts: list[tuple[bytes, int]]) -> list["Chunk"]:
         """The chunks that take this one's place: each a part (body, spans) under the same custody."""
         made = [
-            Chunk(self.format, body, spans, agent=self.agent, arrived=self.arrived, custody=self.custody)
+            self.custody.chunk(self.format, body, spans, agent=self.agent, arrived=self.arrived)
             for body, spans in parts
         ]
-        self.custody.drop()
+        self.custody.let_go(self)
         return made
+
+
+class Copy(Chunk, eq=False, gc=False):
+    """One posted version of one span, for a destination where a later one replaces it. Its key is in no other chunk
+    that waits, and in none that is in flight.
+
+    A struct without a place in the garbage collector's lists: there is one for every span, and it is 100 bytes.
+
+    key: what makes two copies the same span. ended: whether it has an end. since: loop time in seconds from which the
+    linger of its batch runs.
+    """
+
+    key: Hashable
+    ended: bool
+    since: float

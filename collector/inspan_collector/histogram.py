@@ -19,10 +19,10 @@ class Histogram:
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
 
-    def observe(self, value: float) -> None:
-        """Count one value, in the unit of the bounds."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
+    def observe(self, value: float, times: int = 1) -> None:
+        """Count a value, in the unit of the bounds, that was seen so many times."""
+        self.counts[bisect_left(self.bounds, value)] += times
+        self.total += value * times
 
     def quantile(self, share: float) -> float | None:
         """The bound below which this share (0 to 1) of the observations lies; None without any."""

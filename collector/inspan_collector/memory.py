@@ -37,6 +37,10 @@ class Memory:
         self.custody += size
         return True
 
+    def charge(self, size: int) -> None:
+        """Hold `size` bytes of custody more for what has been taken already: it cannot be refused any more."""
+        self.custody += size
+
     def release(self, size: int) -> None:
         """Give back `size` bytes of custody."""
         self.custody -= size

@@ -94,7 +94,7 @@ class Metrics(Collector):
         now = self.view.now()
 
         def age(d: Destination) -> float:
-            oldest = d.queue.oldest()
+            oldest = d.waiting.oldest()
             return 0.0 if oldest is None else max(0.0, now - oldest)
 
         yield self._gauge("queue_spans", "Spans waiting for a batch", lambda d: d.ledger.snapshot()["queued"])

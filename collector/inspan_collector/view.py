@@ -64,7 +64,7 @@ class View(msgspec.Struct, frozen=True):
 
     def _destination(self, pipeline: Pipeline) -> dict[str, Any]:
         d = pipeline.destination
-        oldest = d.queue.oldest()
+        oldest = d.waiting.oldest()
         now = self.now()
         opened = d.exporter.connections()
         return {

@@ -20,14 +20,26 @@ SGP_MAX_SPANS: Final = 1000  # the contract of its batch endpoint: more are a va
 # What differs from the defaults below; put under what a file says. The defaults of the Structs fit every kind.
 KIND_DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "otlp": {"compression": "gzip", "batch": {"max_spans": 2000}},  # the one that OTLP/HTTP names
-    "sgp": {"batch": {"max_spans": SGP_MAX_SPANS}},
+    # As long as the SDK that posts there lingers by itself. Where a start is held for two seconds nobody misses the
+    # 150 ms beside an otlp destination, and the upstream is asked less than half as often.
+    "sgp": {"batch": {"max_spans": SGP_MAX_SPANS, "linger": "250ms"}},
     "file": {"concurrency": 1, "batch": {"max_spans": 2000}},
 }
 # Keys that mean nothing to a kind. Refused where set, since whoever sets one expects something of it.
 FOREIGN_KEYS: Final[dict[str, tuple[str, ...]]] = {
-    "otlp": ("path", "rotate", "account_id"),
+    "otlp": ("path", "rotate", "account_id", "upsert"),
     "sgp": ("path", "rotate"),
-    "file": ("url", "headers", "account_id", "compression", "timeout", "tls", "max_connection_age", "keepalive"),
+    "file": (
+        "upsert",
+        "url",
+        "headers",
+        "account_id",
+        "compression",
+        "timeout",
+        "tls",
+        "max_connection_age",
+        "keepalive",
+    ),
 }
 # Set by the exporter from the body that it sends; another value would make the body unreadable.
 OWN_HEADERS: Final = frozenset(
@@ -50,6 +62,10 @@ class BatchConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     max_spans: Annotated[int, Meta(ge=1)] = SGP_MAX_SPANS  # fits every kind; KIND_DEFAULTS raises it
     max_bytes: Size = size("4MiB")  # what common gateways and gRPC-based receivers accept at their defaults
     linger: Seconds = seconds("100ms")  # the upstream bills per request, people watch a trace at human speed; 0: none
+
+
+class UpsertConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    hold_open: Seconds = seconds("2s")  # most calls end before, and cost one write; nobody watches a trace faster
 
 
 class RetryConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,6 +112,7 @@ class DestinationConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     concurrency: Annotated[int, Meta(ge=1)] = 8  # attempts at once: 150 ms an answer leaves 50 batches/s
     queue: QueueConfig = field(default_factory=QueueConfig)
     batch: BatchConfig = field(default_factory=BatchConfig)
+    upsert: UpsertConfig = field(default_factory=UpsertConfig)
     retry: RetryConfig = field(default_factory=RetryConfig)
     timeout: Seconds = seconds("10s")  # one attempt, answer included; OTLP exporters' own default
     tls: TlsConfig = field(default_factory=TlsConfig)

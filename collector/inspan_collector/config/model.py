@@ -15,6 +15,7 @@ from inspan_collector.config.destination import QueueConfig as QueueConfig
 from inspan_collector.config.destination import RetryConfig as RetryConfig
 from inspan_collector.config.destination import RotateConfig as RotateConfig
 from inspan_collector.config.destination import TlsConfig as TlsConfig
+from inspan_collector.config.destination import UpsertConfig as UpsertConfig
 from inspan_collector.config.unfit import Unfit, need_positive
 from inspan_collector.config.values import Address, Budget, Seconds, Size, address, seconds, size
 
@@ -117,7 +118,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 # Keys of the design that this version does not act on. Refused by name, since ignoring one would be a false promise.
 NOT_YET: Final[dict[Any, frozenset[str]]] = {
     Config: frozenset({"spool"}),
-    DestinationConfig: frozenset({"upsert"}),
+    UpsertConfig: frozenset({"dedupe", "orphan_after"}),
 }
 KINDS_NOT_YET: Final = frozenset({"agentex", "kafka"})
 

@@ -3,9 +3,9 @@
 from typing import Final
 
 from inspan_collector.formats import otlp_json, otlp_protobuf, span_json
-from inspan_collector.formats.format import Format, Scan
+from inspan_collector.formats.format import Format, Head, Scan
 
-__all__ = ["FORMATS", "Format", "Scan"]
+__all__ = ["FORMATS", "Format", "Head", "Scan"]
 
 FORMATS: Final[dict[str, Format]] = {
     otlp_protobuf.name: otlp_protobuf,

@@ -1,7 +1,7 @@
 """What a format is: the encoding inside a chunk, and the five things that are done with it."""
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Annotated, Final, Protocol
 
 import msgspec
 
@@ -10,11 +10,20 @@ import msgspec
 MAX_EXPLAINED: Final = 1 << 20
 
 
+class Head(msgspec.Struct, gc=False):
+    """What is read of a span in JSON: what tells it from others, and whether it has ended."""
+
+    id: Annotated[str, msgspec.Meta(min_length=1)]
+    trace_id: Annotated[str, msgspec.Meta(min_length=1)]
+    end_timestamp: str | None = None
+
+
 class Scan(msgspec.Struct, frozen=True, gc=False):
-    """What a body holds. spans: copies in it; unended: those without an end (span_json only)."""
+    """What a body holds. spans: copies in it; unended: those without an end, heads: of each (span_json only)."""
 
     spans: int
     unended: int = 0
+    heads: Sequence[Head] = ()
 
 
 class Format(Protocol):

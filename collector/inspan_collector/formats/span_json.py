@@ -4,30 +4,20 @@ A span's key, and whether it has ended, are read by a struct that decodes three 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import cache
-from typing import Annotated, Final
+from typing import Final
 
-from msgspec import Meta, Struct
+import msgspec
 from msgspec.json import Decoder
 
 from inspan_collector.errors import MalformedChunk
 from inspan_collector.formats import json_text
 from inspan_collector.formats.cut import Framing, Resource, Scope, cut
-from inspan_collector.formats.format import MAX_EXPLAINED, Scan
+from inspan_collector.formats.format import MAX_EXPLAINED, Head, Scan
 
 name: Final = "span_json"
 content_type: Final = "application/json"
-
-_Identifier = Annotated[str, Meta(min_length=1)]
-
-
-class Head(Struct, gc=False):
-    """What we read of a span."""
-
-    id: _Identifier
-    trace_id: _Identifier
-    end_timestamp: str | None = None
 
 
 class _Span(Head, gc=False):
@@ -48,6 +38,7 @@ class _Span(Head, gc=False):
 _heads: Final = Decoder(list[Head])
 _head: Final = Decoder(Head)
 _span: Final = Decoder(_Span)
+_spans: Final = Decoder(list[msgspec.Raw])
 
 _FRAMING: Final = Framing(request=len("[]"), resource=0, scope=0, span=len(","))
 
@@ -60,7 +51,7 @@ def heads(body: bytes) -> list[Head]:
 
 def tally(heads: Sequence[Head]) -> Scan:
     """What a body with these heads holds."""
-    return Scan(len(heads), [head.end_timestamp for head in heads].count(None))
+    return Scan(len(heads), [head.end_timestamp for head in heads].count(None), heads)
 
 
 def scan(body: bytes) -> Scan:
@@ -105,24 +96,42 @@ def keys(body: bytes) -> list[tuple[str, str]]:
     return [(head.trace_id, head.id) for head in heads(body)]
 
 
-def ended(body: bytes) -> tuple[bytes, int]:
-    """(the body with only the copies that have an end, their count)."""
-    found = heads(body)
-    if tally(found).unended == 0:
-        return body, len(found)
-    spans = [s for s, h in zip(json_text.elements(body), found, strict=True) if h.end_timestamp is not None]
-    return _array(spans), len(spans)
+def key(head: Head) -> Hashable:
+    """What makes two copies the same span: its trace_id and id."""
+    joined = f"{head.trace_id}\0{head.id}"  # half the memory of a tuple
+    return joined if joined.count("\0") == 1 else (head.trace_id, head.id)
 
 
-def read(body: bytes, member: str) -> tuple[bytes, Scan, list[Head]]:
-    """(array, scan, heads) of `{"member":[…]}`, of which only that member is kept. Raises MalformedChunk."""
+def copies(body: bytes, heads: Sequence[Head]) -> Iterator[tuple[Hashable, bool, bytes]]:
+    """(key, whether it has ended, plain form) of each span, with bytes of its own. heads: of the body's spans."""
+    spans = json_text.decode(_spans, body)
+    for head, span in zip(heads, spans, strict=True):
+        yield key(head), head.end_timestamp is not None, b"[%b]" % span
+
+
+def ended(body: bytes, heads: Sequence[Head]) -> tuple[bytes, int, int]:
+    """(the body with one copy of each span that has an end, their count, ended copies left out).
+
+    An upstream that cannot update a span is told of it once: of several ended copies in a body the last one is kept.
+    heads: of the body's spans.
+    """
+    chosen: dict[Hashable, int] = {key(head): i for i, head in enumerate(heads) if head.end_timestamp is not None}
+    if len(chosen) == len(heads):
+        return body, len(heads), 0
+    spans = json_text.elements(body)
+    ended = sum(head.end_timestamp is not None for head in heads)
+    return _array([spans[index] for index in sorted(chosen.values())]), len(chosen), ended - len(chosen)
+
+
+def read(body: bytes, member: str) -> tuple[bytes, Scan]:
+    """(array, scan) of `{"member":[…]}`, of which only that member is kept. Raises MalformedChunk."""
     json_text.check_text(body)
     array, found = _sole(body, member) or _among(body, member)
-    return array, tally(found), found
+    return array, tally(found)
 
 
-def read_ndjson(body: bytes) -> tuple[bytes, Scan, list[Head]]:
-    """(array, scan, heads) of spans that stand one on a line. Raises MalformedChunk."""
+def read_ndjson(body: bytes) -> tuple[bytes, Scan]:
+    """(array, scan) of spans that stand one on a line. Raises MalformedChunk."""
     json_text.check_text(body)
     lines = [line for line in body.split(b"\n") if line and not line.isspace()]
     array = _array(lines)
@@ -132,7 +141,7 @@ def read_ndjson(body: bytes) -> tuple[bytes, Scan, list[Head]]:
         raise _broken_line(body, error) from None
     if len(found) != len(lines):  # two on a line
         raise _broken_line(body, MalformedChunk("not one span a line", 0))
-    return array, tally(found), found
+    return array, tally(found)
 
 
 def _heads_of(array: bytes, offset: int = 0) -> list[Head]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from inspan_collector.batch import Batch, halves
 from inspan_collector.chunk import Chunk
 from inspan_collector.formats import FORMATS
-from inspan_collector.queue import Queue
+from inspan_collector.queue.queue import Queue
 
 
 def halve(queue: Queue, piece: Batch) -> list[Batch]:

@@ -6,7 +6,7 @@ to be tried, `isolation` keeps what was refused while nothing shows yet that the
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 
 from inspan_collector.batch import Batch
 from inspan_collector.errors import Isolate, Later, Pause
@@ -16,9 +16,7 @@ from inspan_collector.ledger import (
     DROPPED_BUG,
     DROPPED_EXPIRED,
     DROPPED_MAX_ATTEMPTS,
-    DROPPED_REJECTED,
     DROPPED_SHUTDOWN,
-    IN_FLIGHT,
     QUARANTINED,
 )
 from inspan_collector.pipeline.cutting import halve
@@ -145,11 +143,9 @@ class Delivery:
         if rejected:
             message = "partial success: the upstream took note of spans and threw them away"
             destination.events.record("rejected", destination.name, message, spans=rejected, words=receipt.message)
-        destination.ledger.move(IN_FLIGHT, DROPPED_REJECTED, rejected)
-        destination.ledger.move(IN_FLIGHT, DELIVERED, piece.spans - rejected)
-        for chunk in piece.chunks:
-            destination.delivery_seconds.observe(now - chunk.arrived)
-            destination.queue.release(chunk)
+        for arrived, chunks in Counter([chunk.arrived for chunk in piece.chunks]).items():
+            destination.delivery_seconds.observe(now - arrived, chunks)
+        destination.queue.settle(piece.chunks, DELIVERED, now, rejected=rejected)
 
     def _later(self, piece: Batch, error: Later, *, probe: bool) -> None:
         destination = self.destination
@@ -200,7 +196,8 @@ class Delivery:
 
         Only the smallest piece is cut: a long outage makes a dozen pieces of a batch, not one for each span.
         """
-        alone = self.destination.line.lone(self) and self.destination.queue.oldest() is None
+        destination = self.destination
+        alone = destination.line.lone(self) and destination.queue.waiting.time_left(destination.clock()) is None
         return alone and piece.failures >= 2 and all(piece.spans <= other.spans for other in self.work)
 
     # Fates
@@ -209,7 +206,7 @@ class Delivery:
         destination = self.destination
         for chunk in piece.chunks:
             destination.quarantine.put(chunk.format, chunk.body, chunk.spans, status, message)
-            destination.queue.settle(chunk, IN_FLIGHT, QUARANTINED)
+        destination.queue.settle(piece.chunks, QUARANTINED, destination.clock())
         reason = f"refused for good with {status}" if status else "failed each time, while others were delivered"
         destination.events.record("quarantined", destination.name, reason, spans=piece.spans, words=message)
 
@@ -238,8 +235,7 @@ class Delivery:
             self._drop(Batch(chunks), fate, message)
 
     def _drop(self, piece: Batch, fate: int, message: str) -> None:
-        for chunk in piece.chunks:
-            self.destination.queue.settle(chunk, IN_FLIGHT, fate)
+        self.destination.queue.settle(piece.chunks, fate, self.destination.clock())
         self.destination.events.record("dropped", self.destination.name, message, spans=piece.spans)
 
 

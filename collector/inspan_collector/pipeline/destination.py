@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -11,16 +11,18 @@ from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk
 from inspan_collector.config.model import DestinationConfig
 from inspan_collector.events import Events
-from inspan_collector.formats import Format
+from inspan_collector.formats import Format, Head
 from inspan_collector.gate import PROBE_PAUSED, Gate
 from inspan_collector.histogram import BYTES, SECONDS, SPANS, Histogram
-from inspan_collector.ledger import DROPPED_QUEUE_FULL, ENQUEUED, Ledger, QueueRefusal
+from inspan_collector.ledger import DROPPED_QUEUE_FULL, ENQUEUED, MERGED, Ledger, QueueRefusal
 from inspan_collector.memory import Memory
 from inspan_collector.pipeline.evidence import Tally
 from inspan_collector.pipeline.line import Line
 from inspan_collector.pipeline.room import Room
 from inspan_collector.quarantine import Quarantine
-from inspan_collector.queue import Queue
+from inspan_collector.queue.lanes import Lanes
+from inspan_collector.queue.queue import Queue
+from inspan_collector.queue.upserts import Upserts
 from inspan_collector.receipt import Receipt
 
 ENCODING: Final = 2  # batches at once that are joined and being compressed: more would only wait for a core, in memory
@@ -34,7 +36,9 @@ class Exporter(Protocol):
 
     formats: frozenset[str]
     working: int  # times a batch's bytes that an attempt needs at most: joined, and framed or compressed
-    upserts: bool  # a later copy of a span replaces the earlier one, so starts may be sent
+    upserts: (
+        bool  # a later copy of a span replaces the earlier one: its starts are sent too, and it takes span_json alone
+    )
 
     async def open(self) -> None:
         """Make connections possible, on the running loop."""
@@ -84,8 +88,12 @@ class Destination:
         self.ledger = Ledger(config.name)
         self.max_batch_bytes = min(int(config.batch.max_bytes), bounds.working_bytes // exporter.working)
         limits = Limits(config.batch.max_spans, self.max_batch_bytes, config.batch.linger)
+        self.waiting: Lanes | Upserts = (
+            Upserts(limits, config.upsert.hold_open, memory.charge) if exporter.upserts else Lanes(limits)
+        )
         self.queue = Queue(
             self.ledger,
+            self.waiting,
             limits,
             max_spans=config.queue.max_spans,
             max_bytes=bounds.queue_bytes,
@@ -117,12 +125,16 @@ class Destination:
         """Something changed that may allow a batch to be taken."""
         self.poked()
 
-    def offer(self, chunk: Chunk) -> QueueRefusal | None:
-        """Take the chunk into the queue, or say why not."""
-        return self.queue.offer(chunk)
+    def offer(self, chunk: Chunk, heads: Sequence[Head]) -> QueueRefusal | None:
+        """Take the chunk into the queue, or say why not. heads: of its spans, where they have been read."""
+        return self.queue.offer(chunk, heads)
 
     def _evicted(self, spans: int) -> None:
         self.events.note("dropped", self.name, "queue full: the oldest spans made room", spans=spans)
+
+    def merge(self, spans: int) -> None:
+        """Book copies that lost to another copy of the same span before they were offered."""
+        self.ledger.move(ENQUEUED, MERGED, spans)
 
     def turn_away(self, spans: int) -> None:
         """Book spans that other destinations took and this one had no room for."""

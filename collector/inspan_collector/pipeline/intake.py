@@ -45,17 +45,18 @@ class Intake:
         turned_away: list[tuple[Destination, int]] = []
         taken = False
         for taker in self.takers[format]:
-            chunk = self._chunk_for(taker, format, body, scan, agent, custody)
+            chunk, merged = self._chunk_for(taker, format, body, scan, agent, custody)
             if chunk is None:
                 continue
-            refused = taker.offer(chunk)
+            refused = taker.offer(chunk, scan.heads)
             if refused is None:
                 taken = True
+                taker.merge(merged)
             else:
                 # One that has room later is worth waiting for, whatever the others will never take.
                 refusal = refused if refusal in (None, "too_large") else refusal
-                turned_away.append((taker, chunk.spans))
-                chunk.custody.drop()
+                turned_away.append((taker, chunk.spans + merged))
+                chunk.custody.let_go(chunk)
         if refusal and not taken:
             return refusal
         if not taken:
@@ -67,13 +68,18 @@ class Intake:
 
     def _chunk_for(
         self, taker: Destination, format: str, body: bytes, scan: Scan, agent: Hashable, custody: Custody
-    ) -> Chunk | None:
-        """What this destination is offered; None where it has no use for it: a start, where it cannot be updated."""
+    ) -> tuple[Chunk | None, int]:
+        """What this destination is offered, and how many copies were left out of it as merged.
+
+        None where it has no use for it: a start, where it cannot be updated.
+        """
         now = self.clock()
-        if not scan.unended or taker.exporter.upserts:
-            return Chunk(format, body, scan.spans, agent=agent, arrived=now, custody=custody)
+        if format != span_json.name or taker.exporter.upserts:
+            return custody.chunk(format, body, scan.spans, agent=agent, arrived=now), 0
         if scan.unended == scan.spans:
-            return None
-        ended, spans = span_json.ended(body)
-        self.memory.custody += len(ended)  # a second body: it was not foreseen, and it is smaller than the first
-        return Chunk(format, ended, spans, agent=agent, arrived=now, custody=Custody(len(ended), self.memory.release))
+            return None, 0
+        ended, spans, merged = span_json.ended(body, scan.heads)
+        if ended is not body:
+            self.memory.charge(len(ended))  # a second body: it was not foreseen, and it is smaller than the first
+            custody = Custody(len(ended), self.memory.release)
+        return custody.chunk(format, ended, spans, agent=agent, arrived=now), merged

@@ -35,7 +35,7 @@ class Pipeline:
 
     def imbalance(self) -> int:
         """Spans by which the books differ from what the queue and the slots hold."""
-        return self.destination.ledger.imbalance(self.destination.queue.waiting(), self.in_flight())
+        return self.destination.ledger.imbalance(self.destination.queue.waiting.count(), self.in_flight())
 
     def wake(self) -> None:
         """Something changed: look again whether a batch can be taken."""
@@ -45,6 +45,7 @@ class Pipeline:
     def drain(self) -> None:
         """Send what is held without lingering, cut waits short, and let `run` end when nothing is held."""
         self.draining = True
+        self.destination.queue.waiting.hurry()
         self.destination.gate.hurry(self.destination.clock())
         self.destination.line.rearm()
         self.wake()
@@ -76,7 +77,7 @@ class Pipeline:
     def _finished(self) -> bool:
         if self.deliveries:
             return False
-        return self.abandoned or (self.draining and self.destination.queue.oldest() is None)
+        return self.abandoned or (self.draining and not self.destination.queue.waiting.spans)
 
     def _time_left(self) -> float | None:
         """Seconds until a batch can be taken; None until something changes."""
@@ -84,7 +85,7 @@ class Pipeline:
         slots = destination.config.concurrency if destination.gate.state == "open" else PROBES
         if self.abandoned or len(self.deliveries) >= slots:
             return None
-        left = destination.queue.time_left(destination.clock())
+        left = destination.queue.waiting.time_left(destination.clock())
         return 0.0 if self.draining and left is not None else left
 
     def _start(self) -> None:

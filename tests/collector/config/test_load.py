@@ -65,7 +65,7 @@ def test_a_full_configuration_has_nothing_to_remark() -> None:
         ("limit: {}", "limit: unknown key; did you mean limits?"),
         ("on: 1", "True: unknown key; known are socket, listen, admin, memory, limits, destinations, drain"),
         (ONE + ", queue: {max_span: 1}}", "destinations[0].queue.max_span: unknown key; did you mean max_spans?"),
-        (ONE + ", upsert: {}}", "destinations[0].upsert: is not available in this version; take it out"),
+        (ONE + ", upsert: {dedupe: 1h}}", "destinations[0].upsert.dedupe: is not available in this version; take it out"),
         ("spool: {path: /x}", "spool: is not available in this version; take it out"),
     ],
 )

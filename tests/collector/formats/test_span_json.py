@@ -44,12 +44,42 @@ def test_spans_and_those_without_an_end_are_counted(rng):
         assert fmt.keys(body) == [(s["trace_id"], s["id"]) for s in made]
 
 
-def test_only_ended_copies_are_kept_as_they_came(rng):
+def test_only_the_last_ended_copy_of_each_span_is_kept_as_it_came(rng):
     for _ in range(100):
         made = spans(rng)
-        body, kept = fmt.ended(encoded(made, rng))
-        assert json.loads(body) == [s for s in made if s.get("end_timestamp") is not None]
-        assert kept == len(json.loads(body))
+        encoding = encoded(made, rng)
+        body, kept, left_out = fmt.ended(encoding, fmt.heads(encoding))
+        complete = [s for s in made if s.get("end_timestamp") is not None]
+        last = {(s["trace_id"], s["id"]): s for s in complete}.values()
+        assert json.loads(body) == [s for s in complete if any(s is each for each in last)]
+        assert (kept, left_out) == (len(last), len(complete) - len(last))
+
+
+def test_of_several_ended_copies_of_a_span_in_one_body_the_last_is_kept():
+    made = [{"id": i, "trace_id": t, "end_timestamp": e, "n": n} for n, (t, i, e) in enumerate([
+        ("t", "a", "1"), ("t", "b", "1"), ("t", "a", None), ("u", "a", "1"), ("t", "a", "2"), ("t", "c", None),
+    ])]  # fmt: skip
+    body = json.dumps(made).encode()
+    chosen, kept, left_out = fmt.ended(body, fmt.heads(body))
+    assert [span["n"] for span in json.loads(chosen)] == [1, 3, 4]
+    assert (kept, left_out) == (3, 1)
+
+
+def test_copies_have_bytes_of_their_own_and_the_key_of_their_span(rng):
+    for _ in range(100):
+        made = spans(rng)
+        body = encoded(made, rng)
+        found = list(fmt.copies(body, fmt.heads(body)))
+        assert [json.loads(copy) for _, _, copy in found] == [[span] for span in made]
+        assert [ended for _, ended, _ in found] == [span.get("end_timestamp") is not None for span in made]
+        same = {(span["trace_id"], span["id"]): key for (key, _, _), span in zip(found, made, strict=True)}
+        assert len(set(same.values())) == len(same)
+
+
+def test_no_two_spans_have_one_key_whatever_their_ids_hold():
+    parts = ("a", "a\0", "\0a", "\0", "a\0a", "b")
+    heads = [fmt.Head(id=id, trace_id=trace) for id in parts for trace in parts]
+    assert len({fmt.key(head) for head in heads}) == len(heads)
 
 
 def test_joining_keeps_every_copy_in_order(rng):
@@ -87,7 +117,7 @@ def test_an_empty_array_is_a_body_of_no_spans():
     for body in (b"[]", b" [ ] "):
         assert fmt.scan(body).spans == 0
         assert fmt.split(body, 1, 1) == [(body, 0)]
-        assert fmt.ended(body) == (body, 0)
+        assert fmt.ended(body, []) == (body, 0, 0)
     assert fmt.join([]) == fmt.join([b"[]", b" [ ] "]) == b"[]"
 
 
@@ -176,10 +206,10 @@ def test_the_array_is_taken_out_of_its_object_as_it_came(rng):
             b'{"other":[{"items":[]}],"items":%b}' % array,
             b'{"\\u0069tems":%b}' % array,
         ):
-            found, scan, heads = fmt.read(body, "items")
+            found, scan = fmt.read(body, "items")
             assert found == array == fmt.read(body, "items")[0]
             assert scan == fmt.scan(array)
-            assert [(head.trace_id, head.id) for head in heads] == fmt.keys(array)
+            assert [(head.trace_id, head.id) for head in scan.heads] == fmt.keys(array)
 
 
 @pytest.mark.parametrize(
@@ -209,9 +239,9 @@ def test_lines_become_an_array(rng):
         made = spans(rng)
         lines = [json.dumps(s, ensure_ascii=rng.random() < 0.5).encode() for s in made]
         body = rng.choice((b"\n", b"\r\n", b"\n\n", b" \n \n")).join(lines) + rng.choice((b"", b"\n"))
-        array, scan, heads = fmt.read_ndjson(body)
+        array, scan = fmt.read_ndjson(body)
         assert json.loads(array) == json.loads(fmt.read_ndjson(body)[0]) == made
-        assert scan.spans == len(heads) == len(made)
+        assert scan.spans == len(scan.heads) == len(made)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ from tests.virtual_time import run
 from inspan_collector.batch import Batch
 from inspan_collector.chunk import Chunk
 from inspan_collector.pipeline.cutting import first_and_rest, fit, halve, sort_out
+from inspan_collector.queue.lanes import Lane, Lanes
+from inspan_collector.queue.queue import Queue
 
 
 def spans_of(*chunks: Chunk) -> list[int]:
@@ -21,13 +23,18 @@ def taken(rig: Rig, *counts: int) -> list[Chunk]:
     return rig.destination.queue.take(1 << 30, 0.0)
 
 
+def lanes_of(queue: Queue) -> list[Lane]:
+    assert isinstance(queue.waiting, Lanes)
+    return list(queue.waiting.by_format.values())
+
+
 def check_bounds(rig: Rig, chunks: list[Chunk]) -> None:
     queue = rig.destination.queue
-    waiting = [chunk for lane in queue.lanes.values() for chunk in lane.chunks]
+    waiting = [chunk for lane in lanes_of(queue) for chunk in lane.chunks]
     assert queue.held_bytes == sum(chunk.size for chunk in [*chunks, *waiting])
     assert sum(queue.held_by.values()) == queue.held_bytes
     assert queue.held_spans == sum(chunk.spans for chunk in [*chunks, *waiting])
-    for lane in queue.lanes.values():
+    for lane in lanes_of(queue):
         assert (lane.spans, lane.size) == (sum(c.spans for c in lane.chunks), sum(c.size for c in lane.chunks))
 
 
@@ -66,9 +73,9 @@ def test_a_chunk_over_a_limit_is_cut_and_the_rest_waits_in_order():
         now = fit(queue, chunks, 1 << 20)
         assert 0 < sum(chunk.spans for chunk in now) <= 10
         check_bounds(rig, now)
-        [lane] = queue.lanes.values()
+        [lane] = lanes_of(queue)
         assert spans_of(*now, *lane.chunks) == list(range(1, 99))
-        assert queue.waiting() + sum(chunk.spans for chunk in now) == 98
+        assert queue.waiting.count() + sum(chunk.spans for chunk in now) == 98
 
     run(main())
 

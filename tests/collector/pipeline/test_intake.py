@@ -3,7 +3,7 @@
 import asyncio
 
 from tests.collector.pipeline.rig import Rig
-from tests.collector.pipeline.upstream import Upstream, json_spans, otlp_spans
+from tests.collector.pipeline.upstream import Upserting, Upstream, json_spans, otlp_spans
 from tests.virtual_time import run
 
 from inspan_collector.formats import FORMATS
@@ -43,7 +43,7 @@ def test_a_body_is_shared_and_charged_once_until_the_last_destination_lets_go():
         body = otlp_spans([1, 2, 3])
         assert two.post(body) is None
         assert two.memory.custody == len(body)
-        chunks = [next(iter(rig.destination.queue.lanes.values())).chunks[0] for rig in two.rigs]
+        chunks = [rig.destination.waiting.by_format["otlp_protobuf"].chunks[0] for rig in two.rigs]
         assert chunks[0].body is chunks[1].body
         await asyncio.sleep(2.0)
         assert two.memory.custody == len(body)
@@ -80,12 +80,22 @@ def test_where_nobody_takes_it_the_agent_keeps_it():
 
 def test_starts_go_only_where_they_can_be_updated():
     async def main() -> None:
-        appends, upserts = Upstream(), Upstream()
-        appends.upserts = False
+        appends, upserts = Upstream(), Upserting()
         two = Two(Rig(appends), Rig(upserts))
         assert two.post(STARTED, "span_json") is None
         assert await two.drained() == [{"enqueued": 1, "delivered": 1}, {"enqueued": 2, "delivered": 2}]
-        assert (appends.taken, upserts.taken) == ([2], [1, 2])
+        assert (appends.taken, sorted(upserts.taken)) == ([2], [1, 2])
+
+    run(main())
+
+
+def test_an_end_that_is_posted_twice_at_once_goes_once_where_it_cannot_be_updated():
+    async def main() -> None:
+        appends = Upstream()
+        two = Two(Rig(appends))
+        assert two.post(json_spans([1, 2, 2, 1, 3]), "span_json") is None
+        assert await two.drained() == [{"enqueued": 5, "delivered": 3, "merged": 2}]
+        assert appends.taken == [2, 1, 3]
 
     run(main())
 
@@ -93,7 +103,6 @@ def test_starts_go_only_where_they_can_be_updated():
 def test_a_start_that_nobody_can_use_is_accepted_and_counted():
     async def main() -> None:
         appends = Upstream()
-        appends.upserts = False
         two = Two(Rig(appends))
         assert two.post(b'[{"id":"1","trace_id":"t"}]', "span_json") is None
         assert (two.memory.custody, two.intake.unkept) == (0, 1)

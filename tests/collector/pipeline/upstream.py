@@ -59,7 +59,7 @@ class Upstream:
     """
 
     formats = frozenset({"otlp_protobuf", "span_json"})
-    upserts = True
+    upserts = False
     working = 2
 
     def __init__(self, *rules: Callable[["Upstream", list[int]], None], delay: float = 0.01) -> None:
@@ -97,6 +97,13 @@ class Upstream:
 
     def connections(self) -> tuple[int, int]:
         return 0, 0
+
+
+class Upserting(Upstream):
+    """One where a later copy of a span replaces the earlier one."""
+
+    formats = frozenset({"span_json"})
+    upserts = True
 
 
 def poison(*numbers: int, status: int = 400) -> Callable[[Upstream, list[int]], None]:

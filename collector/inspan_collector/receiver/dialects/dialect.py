@@ -1,6 +1,5 @@
 """What a dialect is. Its modules are pure: bytes in, bytes out."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -9,15 +8,11 @@ from inspan_collector.formats import Scan
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
-    """A body understood: the format, the body in that format's plain form, and what it holds.
-
-    heads: of each span, where the dialect answers with them and nothing was taken out.
-    """
+    """A body understood: the format, the body in that format's plain form, and what it holds."""
 
     format: str
     body: bytes
     scan: Scan
-    heads: Sequence[object] = ()
 
 
 class Refusal(msgspec.Struct, frozen=True):

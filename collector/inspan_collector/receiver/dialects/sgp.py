@@ -18,14 +18,13 @@ formats: Final = {JSON: span_json.name}
 def read(content_type: str, body: bytes) -> Reading:
     """See Dialect.read."""
     del content_type
-    array, scan, heads = span_json.read(body, "items")
-    return Reading(span_json.name, array, scan, heads)
+    return Reading(span_json.name, *span_json.read(body, "items"))
 
 
 def success(content_type: str, reading: Reading, culled: int, message: str) -> tuple[int, str, bytes]:
     """See Dialect.success. The keys of what was taken; the rest of a span the client has."""
     del content_type, culled, message  # the contract knows no partial success; what was refused is counted and logged
-    items = [{"id": head.id, "trace_id": head.trace_id} for head in reading.heads if isinstance(head, span_json.Head)]
+    items = [{"id": head.id, "trace_id": head.trace_id} for head in reading.scan.heads]
     return 200, JSON, msgspec.json.encode({"items": items, "object": "list"})
 
 

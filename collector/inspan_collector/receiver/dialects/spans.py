@@ -19,9 +19,9 @@ formats: Final = {JSON: span_json.name, NDJSON: span_json.name}
 def read(content_type: str, body: bytes) -> Reading:
     """See Dialect.read."""
     if content_type == NDJSON:
-        array, scan, _ = span_json.read_ndjson(body)
+        array, scan = span_json.read_ndjson(body)
     elif body.lstrip()[:1] == b"{":
-        array, scan, _ = span_json.read(body, "spans")
+        array, scan = span_json.read(body, "spans")
     else:
         array, scan = body, span_json.scan(body)
     return Reading(span_json.name, array, scan)

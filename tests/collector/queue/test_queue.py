@@ -6,7 +6,8 @@ import pytest
 from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk, Custody
 from inspan_collector.ledger import DELIVERED, DROPPED_SHUTDOWN, IN_FLIGHT, Ledger
-from inspan_collector.queue import Queue
+from inspan_collector.queue.lanes import Lanes
+from inspan_collector.queue.queue import Queue
 
 
 class Rig:
@@ -24,9 +25,11 @@ class Rig:
         self.ledger = Ledger("up")
         self.wakes = 0
         self.owed = 0
+        limits = Limits(*batch)
         self.queue = Queue(
             self.ledger,
-            Limits(*batch),
+            Lanes(limits),
+            limits,
             max_spans=max_spans,
             max_bytes=max_bytes,
             evict=evict,
@@ -45,7 +48,7 @@ class Rig:
     ) -> Chunk:
         self.owed += size
         custody = Custody(size, self._released)
-        return Chunk(format, bytes(size), spans, agent=agent, arrived=arrived, custody=custody)
+        return custody.chunk(format, bytes(size), spans, agent=agent, arrived=arrived)
 
     def offer(self, *args: object, **more: object) -> str | None:
         chunk = self.chunk(*args, **more)  # type: ignore[arg-type]
@@ -56,7 +59,7 @@ class Rig:
 
     def check(self) -> None:
         queue = self.queue
-        assert self.ledger.imbalance(queue.waiting(), self.ledger.balances[IN_FLIGHT]) == 0
+        assert self.ledger.imbalance(queue.waiting.count(), self.ledger.balances[IN_FLIGHT]) == 0
         assert queue.held_spans == self.ledger.held()
         assert queue.held_bytes == sum(queue.held_by.values()) == self.owed
         assert queue.held_spans <= queue.max_spans and queue.held_bytes <= queue.max_bytes
@@ -93,7 +96,7 @@ def test_what_is_in_flight_stays_inside_the_bound_until_its_fate():
     rig.offer(2)
     taken = rig.queue.take(100, 0.0)
     assert rig.offer(1) == "queue_full"
-    rig.queue.settle(taken[0], IN_FLIGHT, DELIVERED)
+    rig.queue.settle([taken[0]], DELIVERED, 0.0)
     assert rig.offer(1) is None
     rig.check()
 
@@ -112,13 +115,13 @@ def test_a_batch_ends_where_the_next_chunk_would_pass_a_limit():
 
 def test_linger_runs_from_the_first_span_and_a_full_batch_waits_for_nothing():
     rig = Rig()
-    assert rig.queue.time_left(0) is None
+    assert rig.queue.waiting.time_left(0) is None
     rig.offer(1, arrived=100.0)
     rig.offer(1, arrived=104.0)
-    assert rig.queue.time_left(101.0) == 4.0
-    assert rig.queue.time_left(105.0) == rig.queue.time_left(200.0) == 0.0
+    assert rig.queue.waiting.time_left(101.0) == 4.0
+    assert rig.queue.waiting.time_left(105.0) == rig.queue.waiting.time_left(200.0) == 0.0
     rig.offer(8, arrived=104.0)
-    assert rig.queue.time_left(101.0) == 0.0
+    assert rig.queue.waiting.time_left(101.0) == 0.0
 
 
 def test_formats_wait_in_lanes_of_their_own_and_the_oldest_goes_first():
@@ -126,10 +129,10 @@ def test_formats_wait_in_lanes_of_their_own_and_the_oldest_goes_first():
     rig.offer(1, arrived=2.0, format="otlp_json")
     rig.offer(1, arrived=1.0)
     rig.offer(1, arrived=3.0)
-    assert rig.queue.oldest() == 1.0
+    assert rig.queue.waiting.oldest() == 1.0
     assert [chunk.format for chunk in rig.queue.take(100, 0.0)] == ["otlp_protobuf"] * 2
     assert [chunk.format for chunk in rig.queue.take(100, 0.0)] == ["otlp_json"]
-    assert rig.queue.oldest() is None
+    assert rig.queue.waiting.oldest() is None
 
 
 def test_it_wakes_the_batcher_for_the_first_chunk_and_for_a_full_batch_only():
@@ -147,7 +150,7 @@ def test_the_oldest_make_room_where_that_is_configured():
         rig.offer(1, arrived=arrived)
     assert rig.offer(2, arrived=4.0) is None
     assert rig.books() == {"enqueued": 5, "queued": 3, "dropped_queue_full": 2}
-    assert rig.queue.oldest() == 3.0
+    assert rig.queue.waiting.oldest() == 3.0
     rig.check()
 
 
@@ -215,8 +218,8 @@ def test_a_cut_chunk_grows_the_bound_by_what_its_parts_repeat():
     parts = rig.queue.replace(chunk, [(bytes(25), 2), (bytes(25), 2)])
     assert rig.queue.held_bytes == 50
     rig.queue.put_back(parts[1:])
-    assert rig.queue.waiting() == 2
-    rig.queue.settle(parts[0], IN_FLIGHT, DELIVERED)
+    assert rig.queue.waiting.count() == 2
+    rig.queue.settle([parts[0]], DELIVERED, 0.0)
     assert rig.owed == 40  # one body, charged once, until its last part has gone
     rig.queue.empty(DROPPED_SHUTDOWN)
     assert (rig.owed, rig.queue.held_bytes, rig.queue.held_by) == (0, 0, {})
@@ -239,10 +242,10 @@ def test_whatever_happens_bounds_and_books_hold(evict: bool):
             if step == "offer":
                 agent, form = rng.choice("abc"), rng.choice(("otlp_json", "span_json"))
                 rig.offer(rng.randint(1, 9), rng.randint(1, 90), agent, float(now), form)
-            elif step == "take" and rig.queue.oldest() is not None:
+            elif step == "take" and rig.queue.waiting.oldest() is not None:
                 flying += rig.queue.take(100, 0.0)
             elif step == "settle" and flying:
-                rig.queue.settle(flying.pop(rng.randrange(len(flying))), IN_FLIGHT, DELIVERED)
+                rig.queue.settle([flying.pop(rng.randrange(len(flying)))], DELIVERED, 0.0)
             elif step == "put back" and flying:
                 rig.queue.put_back([flying.pop()])
             elif step == "expire":
@@ -250,7 +253,7 @@ def test_whatever_happens_bounds_and_books_hold(evict: bool):
             rig.check()
         rig.queue.empty(DROPPED_SHUTDOWN)
         for chunk in flying:
-            rig.queue.settle(chunk, IN_FLIGHT, DELIVERED)
+            rig.queue.settle([chunk], DELIVERED, 0.0)
         rig.check()
         assert (rig.owed, rig.queue.held_spans) == (0, 0)
 
@@ -258,4 +261,4 @@ def test_whatever_happens_bounds_and_books_hold(evict: bool):
 def test_what_it_holds_shows():
     rig = Rig(max_bytes=64 << 20)
     rig.offer(3, 2048)
-    assert repr(rig.queue) == "<Queue up 1 chunks 3 spans 2 KiB of 64 MiB>"
+    assert repr(rig.queue) == "<Queue up <Lanes 1 chunks> 3 spans 2 KiB of 64 MiB>"

@@ -1,0 +1,122 @@
+"""Chunks that wait in the order in which they came, those of each format in a lane of their own."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from inspan_collector.batch import Limits
+from inspan_collector.chunk import Chunk
+from inspan_collector.formats import Head
+from inspan_collector.queue.waiting import Added
+
+
+class Lane:
+    """The waiting chunks of one format: only these can share a body."""
+
+    __slots__ = ("chunks", "size", "spans")
+
+    def __init__(self) -> None:
+        self.chunks: deque[Chunk] = deque()
+        self.spans = 0
+        self.size = 0
+
+    def append(self, chunk: Chunk) -> None:
+        self.chunks.append(chunk)
+        self.spans += chunk.spans
+        self.size += chunk.size
+
+    def popleft(self) -> Chunk:
+        chunk = self.chunks.popleft()
+        self.spans -= chunk.spans
+        self.size -= chunk.size
+        return chunk
+
+    def put_back(self, chunks: Sequence[Chunk]) -> None:
+        """At the front, in their order."""
+        self.chunks.extendleft(reversed(chunks))
+        self.spans += sum(chunk.spans for chunk in chunks)
+        self.size += sum(chunk.size for chunk in chunks)
+
+
+class Lanes:
+    """See Waiting. What is posted is sent: first come, first served, and nothing replaces anything."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.by_format: dict[str, Lane] = {}
+
+    def __repr__(self) -> str:
+        return f"<Lanes {sum(len(lane.chunks) for lane in self._lanes())} chunks>"
+
+    def _lanes(self) -> Iterator[Lane]:
+        """Those in which something waits."""
+        return (lane for lane in self.by_format.values() if lane.chunks)
+
+    @property
+    def spans(self) -> int:
+        return sum(lane.spans for lane in self.by_format.values())
+
+    @property
+    def size(self) -> int:
+        return sum(lane.size for lane in self.by_format.values())
+
+    def count(self) -> int:
+        return sum(chunk.spans for lane in self._lanes() for chunk in lane.chunks)
+
+    def add(self, chunk: Chunk, heads: Sequence[Head]) -> Added:
+        del heads
+        lane = self.by_format.get(chunk.format)
+        if lane is None:
+            lane = self.by_format[chunk.format] = Lane()
+        lane.append(chunk)
+        full = lane.spans >= self.limits.max_spans or lane.size >= self.limits.max_bytes
+        return Added(chunk.size, 0, {}, wake=full or len(lane.chunks) == 1)
+
+    def oldest(self) -> float | None:
+        return min((lane.chunks[0].arrived for lane in self._lanes()), default=None)
+
+    def time_left(self, now: float) -> float | None:
+        return min((self._time_left_of(lane, now) for lane in self._lanes()), default=None)
+
+    def _time_left_of(self, lane: Lane, now: float) -> float:
+        if lane.spans >= self.limits.max_spans or lane.size >= self.limits.max_bytes:
+            return 0.0
+        return max(0.0, lane.chunks[0].arrived + self.limits.linger - now)
+
+    def take(self, max_bytes: int, now: float) -> list[Chunk]:
+        """The most urgent lane's; of several, that whose first span is oldest."""
+        lane = min(self._lanes(), key=lambda lane: (self._time_left_of(lane, now), lane.chunks[0].arrived))
+        chunks = [lane.popleft()]
+        spans, size = chunks[0].spans, chunks[0].size
+        while lane.chunks:
+            spans += lane.chunks[0].spans
+            size += lane.chunks[0].size
+            if spans > self.limits.max_spans or size > max_bytes:
+                break
+            chunks.append(lane.popleft())
+        return chunks
+
+    def put_back(self, chunks: Sequence[Chunk]) -> None:
+        self.by_format[chunks[0].format].put_back(chunks)
+
+    def gone(self, chunks: Sequence[Chunk], *, delivered: bool, now: float) -> list[Chunk]:
+        del chunks, delivered, now
+        return []
+
+    def hurry(self) -> None:
+        """Nothing waits for anything but its batch."""
+
+    def relieve(self, spans: float, size: float) -> None:
+        """Everything here is ready to go as it is."""
+
+    def evict(self) -> Chunk:
+        return min(self._lanes(), key=lambda lane: lane.chunks[0].arrived).popleft()
+
+    def expire(self, before: float) -> list[Chunk]:
+        gone = []
+        for lane in self._lanes():
+            while lane.chunks and lane.chunks[0].arrived < before:
+                gone.append(lane.popleft())
+        return gone
+
+    def empty(self) -> list[Chunk]:
+        return [lane.popleft() for lane in self.by_format.values() for _ in range(len(lane.chunks))]

@@ -1,0 +1,182 @@
+"""The one buffer of a destination. `offer` answers at once and never awaits; everything has a bound."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final
+
+from inspan_collector.batch import Limits
+from inspan_collector.chunk import Chunk
+from inspan_collector.formats import Head
+from inspan_collector.ledger import (
+    DELIVERED,
+    DROPPED_EXPIRED,
+    DROPPED_QUEUE_FULL,
+    DROPPED_REJECTED,
+    ENQUEUED,
+    IN_FLIGHT,
+    MERGED,
+    QUEUED,
+    Ledger,
+    QueueRefusal,
+)
+from inspan_collector.queue.waiting import Waiting
+
+PRESSURE: Final = 0.5  # of a bound; below it there is room for everyone and nobody is compared
+SHARE: Final = 8  # times the free room is what one agent may hold: alone it gets 8/9, two get 8/17 each,
+#                   and a newcomer always finds room (dynamic thresholds, Choudhury and Hahne 1998)
+
+
+class Queue:
+    """Chunks that wait, bounded together with those in flight: a chunk counts until its fate.
+
+    waiting: in which order they go. limits: of a batch. max_spans, max_bytes: the bounds. evict: make room by dropping
+    the oldest waiting chunks instead of refusing. crowded: whether more than one agent is connected. wake: called when
+    what the batcher waits for has changed. evicted: told how many spans made room.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        waiting: Waiting,
+        limits: Limits,
+        *,
+        max_spans: int,
+        max_bytes: int,
+        evict: bool,
+        crowded: Callable[[], bool],
+    ) -> None:
+        self.ledger = ledger
+        self.waiting = waiting
+        self.limits = limits
+        self.max_spans = max_spans
+        self.max_bytes = max_bytes
+        self.evict = evict
+        self.crowded = crowded
+        self.wake: Callable[[], None] = lambda: None
+        self.evicted: Callable[[int], None] = lambda _: None
+        self.held_spans = 0
+        self.held_bytes = 0
+        self.held_by: dict[Hashable, int] = {}  # bytes of each agent that holds any
+
+    def __repr__(self) -> str:
+        return (
+            f"<Queue {self.ledger.destination} {self.waiting!r} {self.held_spans} spans"
+            f" {self.held_bytes >> 10} KiB of {self.max_bytes >> 20} MiB>"
+        )
+
+    def fill(self) -> float:
+        """0.0 to 1.0: how full the fuller of the two bounds is."""
+        return max(self.held_spans / self.max_spans, self.held_bytes / max(1, self.max_bytes))
+
+    def offer(self, chunk: Chunk, heads: Sequence[Head] = ()) -> QueueRefusal | None:
+        """Take the chunk, or say why not. heads: of its spans, where they have been read already."""
+        refusal = self._refusal(chunk)
+        if refusal and not (self.evict and refusal == "queue_full" and self._make_room(chunk)):
+            return refusal
+        self.ledger.move(ENQUEUED, QUEUED, chunk.spans)
+        self.held_spans += chunk.spans
+        added = self.waiting.add(chunk, heads)
+        self._hold(chunk.agent, added.size)
+        if added.merged:
+            self.ledger.move(QUEUED, MERGED, added.merged)
+            self.held_spans -= added.merged
+            for agent, size in added.freed.items():
+                self._hold(agent, -size)
+        over = (self.held_spans - self.max_spans * PRESSURE, self.held_bytes - self.max_bytes * PRESSURE)
+        if max(over) > 0:
+            self.waiting.relieve(*over)
+        # A batcher that is woken at each chunk doubles the cost of an offer.
+        if added.wake:
+            self.wake()
+        return None
+
+    def _hold(self, agent: Hashable, size: int) -> None:
+        """What this agent holds has grown by so many bytes."""
+        self.held_bytes += size
+        held = self.held_by.get(agent, 0) + size
+        if held > 0:
+            self.held_by[agent] = held
+        else:
+            self.held_by.pop(agent, None)  # no agent is remembered for having been here
+
+    def _refusal(self, chunk: Chunk) -> QueueRefusal | None:
+        if chunk.spans > self.max_spans or chunk.size > self.max_bytes:
+            return "too_large"
+        free_spans = self.max_spans - self.held_spans
+        free_bytes = self.max_bytes - self.held_bytes
+        if chunk.spans > free_spans or chunk.size > free_bytes:
+            return "queue_full"
+        if (free_bytes < self.max_bytes * PRESSURE or free_spans < self.max_spans * PRESSURE) and self.crowded():
+            free = min(free_bytes / self.max_bytes, free_spans / self.max_spans)
+            if self.held_by.get(chunk.agent, 0) / self.max_bytes > SHARE * free:
+                return "fair_share"
+        return None
+
+    def _make_room(self, chunk: Chunk) -> bool:
+        """Drop waiting chunks, oldest first, until the new one fits; False, and nothing dropped, where it cannot."""
+        if (
+            self.held_spans - self.waiting.spans + chunk.spans > self.max_spans
+            or self.held_bytes - self.waiting.size + chunk.size > self.max_bytes
+        ):
+            return False
+        while self.held_spans + chunk.spans > self.max_spans or self.held_bytes + chunk.size > self.max_bytes:
+            oldest = self.waiting.evict()
+            self.evicted(self._leave([oldest], DROPPED_QUEUE_FULL))
+        return True
+
+    def take(self, max_bytes: int, now: float) -> list[Chunk]:
+        """The chunks of the next batch, of one format, in order: only where `waiting.time_left` is a number.
+
+        max_bytes: what the destination has been seen to accept, never more than the configured limit. The first chunk
+        may be over a limit by itself: the caller cuts it and puts the rest back.
+        """
+        chunks = self.waiting.take(max_bytes, now)
+        self.ledger.move(QUEUED, IN_FLIGHT, sum([chunk.spans for chunk in chunks]))
+        return chunks
+
+    def put_back(self, chunks: Sequence[Chunk]) -> None:
+        """Taken chunks wait again, in front of all others."""
+        self.waiting.put_back(chunks)
+        self.ledger.move(IN_FLIGHT, QUEUED, sum(chunk.spans for chunk in chunks))
+
+    def replace(self, chunk: Chunk, parts: list[tuple[bytes, int]]) -> list[Chunk]:
+        """Cut a held chunk: the parts (body, spans) take its place in the bounds too."""
+        made = chunk.cut(parts)
+        self._hold(chunk.agent, sum(part.size for part in made) - chunk.size)
+        return made
+
+    def settle(self, chunks: Sequence[Chunk], fate: int, now: float, *, rejected: int = 0) -> None:
+        """Chunks in flight reach their fate and leave the bounds; what had to wait for that may go.
+
+        now: loop time in seconds. rejected: spans of delivered chunks that the upstream threw away.
+        """
+        self.ledger.move(IN_FLIGHT, DROPPED_REJECTED, rejected)
+        self.ledger.move(IN_FLIGHT, fate, sum([chunk.spans for chunk in chunks]) - rejected)
+        self._release(chunks)
+        late = self.waiting.gone(chunks, delivered=fate == DELIVERED, now=now)
+        self._leave(late, MERGED)
+        self.wake()
+
+    def _leave(self, chunks: Sequence[Chunk], fate: int) -> int:
+        """Chunks reach their fate without having been sent. Returns spans."""
+        spans = sum([chunk.spans for chunk in chunks])
+        self.ledger.move(QUEUED, fate, spans)
+        self._release(chunks)
+        return spans
+
+    def _release(self, chunks: Sequence[Chunk]) -> None:
+        """Chunks whose spans are booked leave the bounds."""
+        sizes: dict[Hashable, int] = {}
+        for chunk in chunks:
+            self.held_spans -= chunk.spans
+            sizes[chunk.agent] = sizes.get(chunk.agent, 0) + chunk.size
+            chunk.custody.let_go(chunk)
+        for agent, size in sizes.items():
+            self._hold(agent, -size)
+
+    def expire(self, before: float) -> int:
+        """Drop waiting chunks that arrived before this loop time. Returns spans."""
+        return self._leave(self.waiting.expire(before), DROPPED_EXPIRED)
+
+    def empty(self, fate: int) -> int:
+        """Give every waiting chunk one fate, at the end of a drain. Returns spans."""
+        return self._leave(self.waiting.empty(), fate)

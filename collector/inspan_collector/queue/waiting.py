@@ -1,0 +1,87 @@
+"""What a queue asks of the chunks that wait in it: which go next, and when."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from inspan_collector.chunk import Chunk
+from inspan_collector.formats import Head
+
+
+class Added(msgspec.Struct, frozen=True, gc=False):
+    """What became of a chunk that was added.
+
+    size: bytes by which what its agent holds has grown. merged: spans that lost to another copy of the same span.
+    freed: bytes of other agents' copies that lost. wake: whether what the batcher waits for has changed.
+    """
+
+    size: int
+    merged: int
+    freed: Mapping[Hashable, int]
+    wake: bool
+
+
+class Waiting(Protocol):
+    """Knows the chunks and their order; their books and bounds are the queue's. Times are loop times in seconds."""
+
+    @property
+    def spans(self) -> int:
+        """Spans that wait."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes that wait."""
+        ...
+
+    def count(self) -> int:
+        """Spans that wait, counted one by one: a check of `spans`."""
+        ...
+
+    def add(self, chunk: Chunk, heads: Sequence[Head]) -> Added:
+        """Take a chunk in. heads: of its spans, where they have been read already."""
+        ...
+
+    def oldest(self) -> float | None:
+        """When the oldest arrived; None while nothing waits."""
+        ...
+
+    def time_left(self, now: float) -> float | None:
+        """Seconds until a batch must go, 0 where one is full or due; None while none can."""
+        ...
+
+    def take(self, max_bytes: int, now: float) -> list[Chunk]:
+        """The chunks of the next batch, of one format, in order; the first may be over `max_bytes` by itself.
+
+        Only where `time_left` is a number.
+        """
+        ...
+
+    def put_back(self, chunks: Sequence[Chunk]) -> None:
+        """Taken chunks wait again, in front of all others."""
+        ...
+
+    def gone(self, chunks: Sequence[Chunk], *, delivered: bool, now: float) -> list[Chunk]:
+        """Taken chunks have a fate. Returns those that are pointless now, and do not wait any more: merged."""
+        ...
+
+    def hurry(self) -> None:
+        """From now on nothing waits for what might still come."""
+        ...
+
+    def relieve(self, spans: float, size: float) -> None:
+        """Make at least so many spans and bytes ready to go, oldest first, as far as there are any."""
+        ...
+
+    def evict(self) -> Chunk:
+        """Take out the oldest, to make room. Only where something waits."""
+        ...
+
+    def expire(self, before: float) -> list[Chunk]:
+        """Take out what arrived before this time."""
+        ...
+
+    def empty(self) -> list[Chunk]:
+        """Take out everything."""
+        ...
