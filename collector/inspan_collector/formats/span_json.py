@@ -1,10 +1,12 @@
 """Our own shape and SGP's: a JSON array of span objects. Plain form: `[…]`, the spans as they came.
 
+A span that was taken out of its array (a copy) has a plain form of its own: `{…}`, and no space around it.
+
 A span's key, and whether it has ended, are read by a struct that decodes three fields and skips the rest.
 """
 
 import re
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from functools import cache
 from typing import Final
 
@@ -18,6 +20,8 @@ from inspan_collector.formats.format import MAX_EXPLAINED, Head, Scan
 
 name: Final = "span_json"
 content_type: Final = "application/json"
+
+BRACE: Final = ord("{")
 
 
 class _Span(Head, gc=False):
@@ -68,7 +72,7 @@ def cull(body: bytes, max_span_bytes: int) -> tuple[bytes, int, int]:
 
 def join(bodies: Sequence[bytes]) -> bytes:
     """See Format.join. Splices; copies of one key stay as they are."""
-    return _array(list(filter(None, map(json_text.inside, bodies))))
+    return _array([inner for body in bodies if (inner := body if body[0] == BRACE else json_text.inside(body))])
 
 
 def split(body: bytes, max_spans: int, max_bytes: int) -> list[tuple[bytes, int]]:
@@ -83,7 +87,7 @@ def split(body: bytes, max_spans: int, max_bytes: int) -> list[tuple[bytes, int]
 def faults(body: bytes) -> list[tuple[int, str]]:
     """See Format.faults. Only what no upstream could mean: which members there must be is for them to say."""
     found = []
-    for index, span in enumerate(json_text.elements(body)):
+    for index, span in enumerate([body] if body[0] == BRACE else json_text.elements(body)):
         try:
             json_text.decode(_span, span)
         except MalformedChunk as error:
@@ -98,15 +102,17 @@ def keys(body: bytes) -> list[tuple[str, str]]:
 
 def key(head: Head) -> Hashable:
     """What makes two copies the same span: its trace_id and id."""
-    joined = f"{head.trace_id}\0{head.id}"  # half the memory of a tuple
-    return joined if joined.count("\0") == 1 else (head.trace_id, head.id)
+    trace, span = head.trace_id, head.id
+    if "\0" in trace or "\0" in span:
+        return trace, span
+    return f"{trace}\0{span}"  # half the memory of a tuple
 
 
-def copies(body: bytes, heads: Sequence[Head]) -> Iterator[tuple[Hashable, bool, bytes]]:
-    """(key, whether it has ended, plain form) of each span, with bytes of its own. heads: of the body's spans."""
+def copies(body: bytes, heads: Sequence[Head]) -> Iterable[tuple[Hashable, str | None, bytes]]:
+    """(key, when it ended, plain form) of each span, with bytes of its own. heads: of the body's spans."""
     spans = json_text.decode(_spans, body)
-    for head, span in zip(heads, spans, strict=True):
-        yield key(head), head.end_timestamp is not None, b"[%b]" % span
+    ends = [head.end_timestamp for head in heads]
+    return zip(map(key, heads), ends, map(bytes, spans), strict=True)
 
 
 def ended(body: bytes, heads: Sequence[Head]) -> tuple[bytes, int, int]:

@@ -89,7 +89,7 @@ class Destination:
         self.max_batch_bytes = min(int(config.batch.max_bytes), bounds.working_bytes // exporter.working)
         limits = Limits(config.batch.max_spans, self.max_batch_bytes, config.batch.linger)
         self.waiting: Lanes | Upserts = (
-            Upserts(limits, config.upsert.hold_open, memory.charge) if exporter.upserts else Lanes(limits)
+            Upserts(limits, config.upsert.hold_open, memory) if exporter.upserts else Lanes(limits)
         )
         self.queue = Queue(
             self.ledger,

@@ -91,7 +91,10 @@ class Pipeline:
     def _start(self) -> None:
         destination = self.destination
         max_bytes = min(destination.max_batch_bytes, destination.learned_bytes)
-        chunks = fit(destination.queue, destination.queue.take(max_bytes, destination.clock()), max_bytes)
+        taken = destination.queue.take(max_bytes, destination.clock())
+        if not taken:  # what was due has to wait behind what is in flight
+            return
+        chunks = fit(destination.queue, taken, max_bytes)
         delivery = Delivery(destination, Batch(chunks))
         task = asyncio.create_task(delivery.run())
         self.deliveries[delivery] = task

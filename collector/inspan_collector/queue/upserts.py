@@ -9,29 +9,30 @@ pass each other where they cannot. Three rules:
 """
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from itertools import islice
 from typing import Final, cast
 
 from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk, Copy, OwnBytes
 from inspan_collector.formats import Head, span_json
+from inspan_collector.memory import Memory
 from inspan_collector.queue.waiting import Added
 
-FRAME: Final = 1  # byte of `[…]` that is no part of what a copy adds to a body: its bytes and a comma
+COMMA: Final = 1  # byte that a copy adds to a body beside its own
 
 
 class Upserts:
     """See Waiting. Each copy is in one of three places: `holding`, `behind` or `ready`; `by_key` has them all.
 
-    hold_open: seconds. charge: told by how many bytes the memory that is held for copies has grown.
+    hold_open: seconds. memory: charged for the bytes of the copies.
     """
 
-    def __init__(self, limits: Limits, hold_open: float, charge: Callable[[int], None]) -> None:
+    def __init__(self, limits: Limits, hold_open: float, memory: Memory) -> None:
         self.limits = limits
         self.hold_open = hold_open
-        self.charge = charge
-        self.custody = OwnBytes(lambda size: charge(-size))
+        self.memory = memory
+        self.custody = OwnBytes(memory.release)
         self.by_key: dict[Hashable, Copy] = {}
         self.holding: dict[Hashable, Copy] = {}  # in the order of their arrival
         self.behind: dict[Hashable, Copy] = {}
@@ -57,57 +58,53 @@ class Upserts:
     def add(self, chunk: Chunk, heads: Sequence[Head]) -> Added:
         """Take the chunk apart: from here on its copies are on their own, each with bytes of its own."""
         was_ready, was_holding = bool(self.ready), bool(self.holding)
-        size, merged = self.size, 0
+        form, agent, arrived, custody = chunk.format, chunk.agent, chunk.arrived, self.custody
+        by_key, holding = self.by_key, self.holding
+        grown = merged = 0
         freed: dict[Hashable, int] = {}
-        by_key, holding, in_flight = self.by_key, self.holding, self.in_flight
-        agent, arrived, custody = chunk.agent, chunk.arrived, self.custody
-        for key, ended, body in span_json.copies(chunk.body, heads):
+        for key, end, body in span_json.copies(chunk.body, heads):
+            size = len(body) + COMMA
             waiting = by_key.get(key)
-            if waiting is not None:
-                merged += 1
-                self._merge(waiting, ended, body, chunk, freed)
-                continue
-            copy = Copy(chunk.format, body, len(body) - FRAME, 1, agent, arrived, custody, key, ended, arrived)
-            by_key[key] = copy
-            self.size += copy.size
-            if not ended:
-                holding[key] = copy
-            elif key in in_flight:
-                self.behind[key] = copy
+            if waiting is None:
+                copy = by_key[key] = Copy(form, body, size, 1, agent, arrived, custody, key, end is not None, arrived)
+                grown += size
+                if end is None:
+                    holding[key] = copy
+                else:
+                    self._let_go(copy)
             else:
-                self.ready.append(copy)
-                self.ready_size += copy.size
+                merged += 1
+                if end is None and waiting.ended:
+                    self.merged_bytes += size
+                else:
+                    grown += size - waiting.size
+                    self._replace(waiting, body, end is not None, chunk, freed)
         self.posts += 1
+        self.size += grown
         chunk.custody.let_go(chunk)
-        grown = self.size - size
-        self.charge(grown)
-        wake = self._full() or bool(self.ready) > was_ready or bool(self.holding) > was_holding
+        self.memory.charge(grown)
+        wake = self._full() or bool(self.ready) > was_ready or bool(holding) > was_holding
         return Added(grown + sum(freed.values()), merged, freed, wake)
 
-    def _merge(self, waiting: Copy, ended: bool, body: bytes, chunk: Chunk, freed: dict[Hashable, int]) -> None:
-        """Two copies of one span wait: the better one takes the place, and the time that it has waited."""
-        size = len(body) - FRAME
-        if waiting.ended and not ended:
-            self.merged_bytes += size
-            return
-        grown = size - waiting.size
-        self.merged_bytes += waiting.size
-        self.size += grown
-        if waiting.agent != chunk.agent:
-            freed[waiting.agent] = freed.get(waiting.agent, 0) + waiting.size
-            waiting.agent = chunk.agent
-        waiting.body, waiting.size = body, size
-        if ended and not waiting.ended:
-            waiting.ended, waiting.arrived = True, chunk.arrived
-            if self.holding.pop(waiting.key, None) is not None:
-                waiting.since = chunk.arrived
-                self._let_go(waiting)
+    def _replace(self, copy: Copy, body: bytes, ended: bool, chunk: Chunk, freed: dict[Hashable, int]) -> None:
+        """A better copy of a span that waits takes its place."""
+        key, before = copy.key, copy.size
+        self.merged_bytes += before
+        if copy.agent != chunk.agent:
+            freed[copy.agent] = freed.get(copy.agent, 0) + before
+            copy.agent = chunk.agent
+        copy.body, copy.size = body, len(body) + COMMA
+        if ended and not copy.ended:
+            copy.ended, copy.arrived = True, chunk.arrived
+            if self.holding.pop(key, None) is not None:
+                copy.since = chunk.arrived
+                self._let_go(copy)
                 return
-        if waiting.key not in self.holding and waiting.key not in self.behind:
-            self.ready_size += grown
+        if key not in self.holding and key not in self.behind:
+            self.ready_size += copy.size - before
 
     def _let_go(self, copy: Copy) -> None:
-        """A copy that was held may be sent, or waits behind an earlier one of its key."""
+        """A copy that need not be held may be sent, or waits behind an earlier one of its key."""
         if copy.key in self.in_flight:
             self.behind[copy.key] = copy
         else:

@@ -54,7 +54,7 @@ class Waiting(Protocol):
     def take(self, max_bytes: int, now: float) -> list[Chunk]:
         """The chunks of the next batch, of one format, in order; the first may be over `max_bytes` by itself.
 
-        Only where `time_left` is a number.
+        Only where `time_left` is a number. Empty where what is due must wait for what is in flight.
         """
         ...
 

@@ -70,15 +70,17 @@ def test_copies_have_bytes_of_their_own_and_the_key_of_their_span(rng):
         made = spans(rng)
         body = encoded(made, rng)
         found = list(fmt.copies(body, fmt.heads(body)))
-        assert [json.loads(copy) for _, _, copy in found] == [[span] for span in made]
-        assert [ended for _, ended, _ in found] == [span.get("end_timestamp") is not None for span in made]
+        assert [json.loads(copy) for _, _, copy in found] == made
+        assert [end for _, end, _ in found] == [span.get("end_timestamp") for span in made]
+        assert json.loads(fmt.join([copy for _, _, copy in found])) == made
+        assert all(fmt.faults(copy) == [] for _, _, copy in found)
         same = {(span["trace_id"], span["id"]): key for (key, _, _), span in zip(found, made, strict=True)}
         assert len(set(same.values())) == len(same)
 
 
 def test_no_two_spans_have_one_key_whatever_their_ids_hold():
     parts = ("a", "a\0", "\0a", "\0", "a\0a", "b")
-    heads = [fmt.Head(id=id, trace_id=trace) for id in parts for trace in parts]
+    heads = [fmt.Head(id=span, trace_id=trace) for span in parts for trace in parts]
     assert len({fmt.key(head) for head in heads}) == len(heads)
 
 

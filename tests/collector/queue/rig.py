@@ -1,0 +1,104 @@
+"""A queue whose copies wait by key, and the bytes it holds."""
+
+import json
+from typing import Any
+
+from inspan_collector.batch import Limits
+from inspan_collector.chunk import Chunk, Copy, Custody
+from inspan_collector.formats import span_json
+from inspan_collector.ledger import DELIVERED, IN_FLIGHT, Ledger
+from inspan_collector.memory import Memory
+from inspan_collector.queue.queue import Queue
+from inspan_collector.queue.upserts import Upserts
+
+END = "2026-01-01T00:00:00Z"
+
+
+class UpsertRig:
+    """Copies are written `a` for an open one, `a.` for one that has ended, with a number behind it to tell them apart,
+    and the trace in front where that matters: `u/a.2`.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_spans: int = 100,
+        max_bytes: int = 100_000,
+        evict: bool = False,
+        batch: tuple[int, int, float] = (10, 10_000, 0.25),
+        hold_open: float = 2.0,
+    ) -> None:
+        self.ledger = Ledger("up")
+        self.memory = Memory(1 << 20, 1 << 20)
+        self.wakes = 0
+        limits = Limits(*batch)
+        self.waiting = Upserts(limits, hold_open, self.memory)
+        self.queue = Queue(
+            self.ledger,
+            self.waiting,
+            limits,
+            max_spans=max_spans,
+            max_bytes=max_bytes,
+            evict=evict,
+            crowded=lambda: False,
+        )
+        self.queue.wake = self._wake
+
+    def _wake(self) -> None:
+        self.wakes += 1
+
+    def post(self, *copies: str, at: float = 0.0, agent: str = "a") -> str | None:
+        """One request, as the intake offers it."""
+        body = json.dumps([span(copy) for copy in copies]).encode()
+        custody = Custody(len(body), self.memory.release)
+        assert self.memory.reserve(len(body))
+        chunk = custody.chunk("span_json", body, len(copies), agent=agent, arrived=at)
+        refusal = self.queue.offer(chunk, span_json.heads(body))
+        if refusal is not None:
+            custody.let_go(chunk)
+        self.check()
+        return refusal
+
+    def take(self, at: float = 0.0, max_bytes: int = 10_000) -> list[Chunk]:
+        taken = self.queue.take(max_bytes, at)
+        self.check(taken_last=taken)
+        return taken
+
+    def settle(self, *chunks: Chunk, fate: int = DELIVERED, at: float = 0.0) -> None:
+        self.queue.settle(chunks, fate, at)
+        self.check()
+
+    def left(self, at: float) -> float | None:
+        left = self.waiting.time_left(at)
+        return None if left is None else round(left, 6)
+
+    def check(self, taken_last: list[Chunk] | None = None) -> None:
+        """The books, the bounds, and what the three places hold agree with one another."""
+        queue, waiting = self.queue, self.waiting
+        places = [*waiting.ready, *waiting.holding.values(), *waiting.behind.values()]
+        assert self.ledger.imbalance(waiting.count(), len(waiting.in_flight)) == 0
+        assert {copy.key: copy for copy in places} == waiting.by_key
+        assert len(places) == len(waiting.by_key) == waiting.spans
+        assert waiting.size == sum(copy.size for copy in places) == sum(len(copy.body) + 1 for copy in places)
+        assert waiting.ready_size == sum(copy.size for copy in waiting.ready)
+        assert waiting.behind.keys() <= waiting.in_flight
+        assert not waiting.in_flight & {copy.key for copy in waiting.ready}
+        assert not any(copy.ended for copy in waiting.holding.values())
+        assert queue.held_bytes == sum(queue.held_by.values()) == self.memory.custody
+        assert queue.held_spans == self.ledger.held() == len(places) + self.ledger.balances[IN_FLIGHT]
+        assert queue.held_spans <= queue.max_spans and queue.held_bytes <= queue.max_bytes
+
+    def books(self) -> dict[str, int]:
+        return {name: count for name, count in self.ledger.snapshot().items() if count}
+
+
+def span(copy: str) -> dict[str, Any]:
+    name, dot, _ = copy.partition(".")
+    trace, _, id_ = name.rpartition("/")
+    found: dict[str, Any] = {"id": id_.rstrip("0123456789"), "trace_id": trace or "t", "copy": copy}
+    return found | ({"end_timestamp": END} if dot else {})
+
+
+def names(chunks: list[Chunk] | list[Copy]) -> list[str]:
+    """What `post` was told, of copies."""
+    return [json.loads(chunk.body)["copy"] for chunk in chunks]
