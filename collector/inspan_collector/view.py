@@ -7,11 +7,12 @@ import msgspec
 
 from inspan_collector.config.destination import shown_url
 from inspan_collector.events import Events
-from inspan_collector.ledger import Reception
+from inspan_collector.ledger import MERGED, Reception
 from inspan_collector.memory import Memory
 from inspan_collector.pipeline.destination import Destination
 from inspan_collector.pipeline.intake import Intake
 from inspan_collector.pipeline.pipeline import Pipeline
+from inspan_collector.queue.upserts import Upserts
 
 
 class View(msgspec.Struct, frozen=True):
@@ -86,6 +87,20 @@ class View(msgspec.Struct, frozen=True):
             "slots": {"used": len(pipeline.deliveries), "of": d.config.concurrency},
             "batches": {"sent": sum(d.batch_spans.counts), "spans": int(d.batch_spans.total), "bytes": d.sent_bytes},
             "connections": {"open": opened[0], "opened": opened[1]},
+            "upserts": _upserts(d, d.waiting) if isinstance(d.waiting, Upserts) else None,
             "learned_max_bytes": d.learned_bytes,
             "quarantine": {"spans": d.quarantine.spans, "bytes": d.quarantine.bytes, "evicted": d.quarantine.evicted},
         }
+
+
+def _upserts(d: Destination, waiting: Upserts) -> dict[str, Any]:
+    """What merging does. saved: beside an agent that sends each of its posts, whole, by itself."""
+    return {
+        "held": len(waiting.holding),
+        "behind": len(waiting.behind),
+        "saved": {
+            "requests": waiting.posts - sum(d.batch_spans.counts),
+            "copies": d.ledger.balances[MERGED],
+            "bytes": waiting.merged_bytes,
+        },
+    }
