@@ -57,8 +57,8 @@ class Agent:
         await shutdown_default_span_queue()
 
     def said(self) -> dict[str, int]:
-        """See Recorder.said. `left`: events that its shutdown left behind, which it does not count as dropped."""
-        return {"dropped": self.queue.dropped_spans, "left": self.queue.depth}
+        """See Recorder.said. What its shutdown leaves behind is not among what it counts as dropped."""
+        return {"dropped": self.queue.dropped_spans}
 
 
 async def _make(target: str, spans: list[Planned], seed: int) -> Recorder:

@@ -66,6 +66,7 @@ class Poster:
         while self.waiting:
             await self._post()
         self.writer.close()
+        await self.writer.wait_closed()
 
     async def _run(self) -> None:
         while True:

@@ -29,8 +29,7 @@ class Span(NamedTuple):
 class Ran(msgspec.Struct, frozen=True):
     """What an agent says of its load. began, finished: CLOCK_MONOTONIC in ns. behind: seconds after the schedule, at
     worst. cpu: its seconds until all was handed over. copies: recorded. missed: it had no time to record. refused:
-    copies that it had to keep and post again. dropped: by its own count. left: behind at its end, which it counts
-    nowhere."""
+    copies that it had to keep and post again. dropped: by its own count."""
 
     began: int
     finished: int
@@ -40,7 +39,6 @@ class Ran(msgspec.Struct, frozen=True):
     missed: int
     refused: int = 0
     dropped: int = 0
-    left: int = 0
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -51,18 +51,20 @@ class Recorded(NamedTuple):
 async def follow(due: list[Event], recorder: Recorder, recorded: Recorded, seconds: float) -> float:
     """Record each event when it is due; what is not recorded when `seconds` are over never is.
 
-    Returns the seconds by which the agent was behind at worst, beyond a tick.
+    Returns the seconds by which the agent was behind at worst; a tick is none of its doing.
     """
-    worst, began = 0.0, time.monotonic()
+    clock, worst = asyncio.get_running_loop().time, 0.0
+    began = clock()
     for count, event in enumerate(due):
-        late = time.monotonic() - began - event.at
-        if late < 0:
-            await asyncio.sleep(max(-late, TICK))
+        early = began + event.at - clock()
+        if early > 0:
+            await asyncio.sleep(max(early, TICK))
         elif not count % TURN:
             await asyncio.sleep(0)
-        if time.monotonic() - began > seconds + TICK:
-            return max(worst, late)
-        worst = max(worst, late)
+        now = clock() - began
+        if now > seconds + TICK:
+            return max(worst, now - event.at)
+        worst = max(worst, now - event.at)
         await _record(event, recorder, recorded)
     return worst
 

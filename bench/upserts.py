@@ -22,7 +22,7 @@ from bench.holding import Holding, holding
 from bench.outcome import Ran
 from bench.peers import Place
 from bench.process import Failed, cores
-from bench.schedule import SPANS, longer_than
+from bench.schedule import SPANS, longer_than, plan
 from bench.traced import Figure, Stretch, destination
 from bench.upsert_goals import END_ONLY, INSPAN, STARTS_TOO
 from bench.upsert_report import report
@@ -141,10 +141,17 @@ def _about(bench: Bench) -> list[str]:
     return [
         f"agentex   {agents.described()}",
         f"run       {bench.runs} × {loads}, {SPANS} spans a request, seed {bench.loads[0].seed}",
-        f"spans     {longer_than(held.hold_open):.1%} take longer than hold_open, as they are drawn",
+        f"spans     {longer_than(held.hold_open):.1%} take longer than hold_open by chance, {_drawn(bench)} as drawn",
         f"inspan    hold_open {held.hold_open:g} s, linger {held.linger:g} s{merges}",
         f"cores     the sidecar, or the agent that has none, on {own}; upstream and inspan's agent on {others}",
     ]
+
+
+def _drawn(bench: Bench) -> str:
+    """The share of spans in each schedule that take longer than hold_open, had they the time to end."""
+    plans = [plan(load.rate, load.seconds, load.seed) for load in bench.loads]
+    shares = [sum(span.end - span.start > bench.holding.hold_open for span in spans) / len(spans) for spans in plans]
+    return " and ".join(f"{share:.1%}" for share in shares)
 
 
 def _parser() -> argparse.ArgumentParser:
