@@ -14,6 +14,7 @@ PY := .venv/bin/python
 READY := .venv/.ready
 DDAPM := .venv-upstream/bin/ddapm-test-agent
 ROTEL := .bench/rotel-agent
+AGENTEX := .venv-agentex/bin/python
 # Wheels alone: a fresh machine has no compiler, and what builds a source archive is not covered by the hashes.
 INSTALL := -m pip install --quiet --only-binary :all: --require-hashes
 
@@ -41,14 +42,15 @@ check: $(READY) ## lint, format, strict types, import layers, pinned files
 	@! grep -nE '://|^ *--?(i |f |index-url|extra-index-url|find-links|trusted-host)' constraints/*.txt \
 		|| { echo 'constraints/: versions and hashes only, no address' >&2; exit 1; }
 
-bench: $(READY) .bench/.ready ## the load generator, beside the Rust collector rotel where that runs here
-	INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" $(PY) -m bench $(ARGS)
+bench: $(READY) .bench/.ready .venv-agentex/.ready ## beside the collector rotel and the queue of agentex-sdk, where they run here
+	INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \
+	INSPAN_BENCH_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(PY) -m bench $(ARGS)
 
 e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) ## the heavy tests: installs arize-phoenix (700 MB) and runs it as the upstream
 	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_PHOENIX="$(CURDIR)/.venv-e2e/bin/phoenix" $(PY) -m pytest -m e2e $(ARGS)
 
 clean: ## remove what the verbs installed and left behind
-	rm -rf .venv .venv-upstream .venv-e2e .venv-lock .bench build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-lock .bench build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first python3 that is new enough and really starts: a version manager's shim may exist and refuse.
@@ -96,15 +98,29 @@ $(READY): .venv/.pinned pyproject.toml
 	@[ -e $(ROTEL) ] || echo 'no rotel wheel starts here (each needs its libpython3.x): measuring without it' >&2
 	@touch $@
 
+# agentex-sdk needs Python 3.12, which nothing else here does. Where there is none, the next `make bench` looks again.
+.venv-agentex/.ready: constraints/agentex.txt
+	@rm -rf .venv-agentex
+	@for python in $(PYTHON) python3.12 python3.13 python3; do \
+		if "$$python" -c 'import sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+		echo 'no Python 3.12 or later here, which agentex-sdk needs: measuring without it. Name one with: make bench PYTHON=/path/to/python3.12' >&2; exit; \
+	fi; \
+	echo "installing agentex-sdk (1 GB) into .venv-agentex with $$("$$found" --version)"; \
+	if "$$found" -m venv .venv-agentex && .venv-agentex/bin/python $(INSTALL) -r constraints/agentex.txt; then touch $@; \
+	else rm -rf .venv-agentex; echo 'agentex-sdk does not install here: measuring without it' >&2; fi
+
 lock: .venv-lock/.uv-$(UV) ## pin anew what pyproject.toml asks for; ARGS=--upgrade for newer versions
 	.venv-lock/bin/uv $(PIN) pyproject.toml --extra collector -o constraints/run.txt
 	.venv-lock/bin/uv $(PIN) pyproject.toml --extra collector --group dev -c constraints/run.txt -o constraints/dev.txt
 	.venv-lock/bin/uv $(PIN) --group upstream -o constraints/upstream.txt
 	.venv-lock/bin/uv $(PIN) --group bench -o constraints/bench.txt
+	.venv-lock/bin/uv $(call PIN,3.12) --only-binary :all: --group agentex -o constraints/agentex.txt
 
 # run.txt is what a deployment installs; dev.txt holds the same versions and the tools.
-# --universal: one file for every Python from 3.11 up and every architecture.
-PIN = pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+# --universal: one file for every Python from 3.11 up, or from the one that is named, and every architecture.
+PIN = pip compile --quiet --universal --python-version $(or $(1),3.11) --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(ARGS)
 
 .venv-lock/.uv-$(UV):

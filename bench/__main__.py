@@ -1,22 +1,25 @@
-"""`python -m bench [relay] [options]`: which measurement."""
+"""`python -m bench [relay | upserts] [options]`: which measurement."""
 
 import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from bench import relay
+from bench import relay, upserts
 
-SCENARIOS: Final[dict[str, Callable[[Sequence[str]], int]]] = {"relay": relay.main}
+SCENARIOS: Final[dict[str, Callable[[Sequence[str]], int]]] = {
+    "relay": relay.main,
+    "upserts": upserts.main,
+}
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the scenario that is named first, else all. Returns the exit code."""
     if argv and argv[0] in SCENARIOS:
         return SCENARIOS[argv[0]](argv[1:])
-    if argv and not argv[0].startswith("-"):
+    if argv:  # options are a scenario's own, so they come after its name
         print(f"bench: no scenario {argv[0]!r}; there is {', '.join(SCENARIOS)}", file=sys.stderr)
         return 2
-    return max(scenario(argv) for scenario in SCENARIOS.values())
+    return max(scenario([]) for scenario in SCENARIOS.values())
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from bench.prose import prose, vocabulary
+
 SEED: Final = 20  # the same bodies in every run
-WORDS: Final = 4000  # a vocabulary of the size that conversations have; gzip makes 0.4 of such text
-SYLLABLES: Final = [first + second for first in "bcdfghklmnprstvw" for second in "aeiou"]
 # gzip looks back 32 KiB, and a batch is 2,000 spans: a body that came again within either would compress to nothing.
 DISTINCT_SPANS: Final = 4000
 DISTINCT_BYTES: Final = 8 << 20  # enough where spans are large
@@ -36,7 +36,7 @@ SHAPES: Final = (
 def bodies(shape: Shape) -> list[bytes]:
     """Encoded requests, all different."""
     chance = random.Random(SEED)
-    words = ["".join(chance.choices(SYLLABLES, k=chance.randint(1, 4))) for _ in range(WORDS)]
+    words = vocabulary(chance)
     requests = min(DISTINCT_SPANS, DISTINCT_BYTES // shape.span_bytes) // shape.spans
     return [_request(chance, words, shape) for _ in range(requests)]
 
@@ -92,12 +92,8 @@ def _span(chance: random.Random, words: list[str], trace_id: bytes, size: int) -
             _text("role", "assistant"),
         ]
     )
-    span.attributes.append(_text("output", _prose(chance, words, size - span.ByteSize() - 16)))
+    span.attributes.append(_text("output", prose(chance, words, size - span.ByteSize() - 16)))
     return span
-
-
-def _prose(chance: random.Random, words: list[str], size: int) -> str:
-    return " ".join(chance.choices(words, k=max(1, size // 3)))[: max(1, size)]
 
 
 def _text(key: str, value: str) -> KeyValue:

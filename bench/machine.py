@@ -5,13 +5,11 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.peers import rotel_version
-
 LIBRARIES = ("aiohttp", "httptools", "isal", "msgspec", "protobuf", "uvloop")
 
 
-def describe(rotel: Path | None) -> list[str]:
-    """Lines about cores, kernel, Python, libraries and the peer."""
+def describe() -> list[str]:
+    """Lines about cores, kernel, Python and libraries."""
     cores = sorted(os.sched_getaffinity(0))
     load = " ".join(f"{value:.2f}" for value in os.getloadavg())
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
@@ -20,7 +18,6 @@ def describe(rotel: Path | None) -> list[str]:
         f"kernel    {platform.system()} {platform.release()} {platform.machine()}, {'-'.join(platform.libc_ver())}",
         f"python    {platform.python_implementation()} {platform.python_version()}; {libraries}",
         f"inspan    {version('inspan')}",
-        f"rotel     {_rotel(rotel)}",
     ]
 
 
@@ -29,10 +26,3 @@ def _model() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
-
-
-def _rotel(path: Path | None) -> str:
-    if path is None:
-        return "not found: set INSPAN_BENCH_ROTEL to its rotel-agent; measuring without it"
-    name = rotel_version(path)
-    return f"{path} does not run here; measuring without it" if name is None else f"{name} ({path})"

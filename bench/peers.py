@@ -15,10 +15,12 @@ import msgspec
 from bench.load import connect
 from bench.process import Failed, Process
 
+COMMAND: Final = str(Path(sys.executable).with_name("inspan"))
 READY: Final = 15.0  # s from exec to the socket; a loaded machine needs more than the 0.7 that are the goal
 LOOK: Final = 0.001  # s between two tries to connect
 LINGER: Final = 0.1  # s; inspan's default, which the added latency is measured against
-FOREIGN: Final = ("INSPAN_", "OTEL_", "SGP_", "ROTEL_")  # the caller's settings are none of ours
+# The caller's settings are none of ours.
+FOREIGN: Final = ("INSPAN_", "OTEL_", "SGP_", "ROTEL_", "AGENTEX_", "DD_")
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -86,26 +88,42 @@ def rotel_version(path: Path) -> str | None:
     return said.stdout.strip()
 
 
+def described(path: Path | None) -> str:
+    """A line about rotel."""
+    if path is None:
+        return "not found: set INSPAN_BENCH_ROTEL to its rotel-agent; measuring without it"
+    name = rotel_version(path)
+    return f"{path} does not run here; measuring without it" if name is None else f"{name} ({path})"
+
+
 def inherited() -> dict[str, str]:
     """The environment without settings that would change what is measured."""
     return {name: value for name, value in os.environ.items() if not name.upper().startswith(FOREIGN)}
 
 
-def _inspan(place: Place, compression: str) -> Running:
+def configure(place: Place, destination: dict[str, str]) -> tuple[list[str], str]:
+    """Write a file for inspan with one destination. Returns the options that name it, and where inspan will listen."""
     path = place.scratch / "inspan.sock"
     port = free_port()
-    upstream = {"name": "sink", "kind": "otlp", "url": f"{place.upstream}/v1/traces", "compression": compression}
     config = {
         "socket": {"path": str(path)},
         "admin": {"listen": "127.0.0.1:0"},
-        "destinations": [upstream],
+        "destinations": [{"name": "sink", **destination}],
         **({"listen": f"127.0.0.1:{port}"} if place.tcp else {}),
     }
     file = place.scratch / "inspan.yaml"
     file.write_bytes(msgspec.json.encode(config))  # JSON is YAML
-    command = str(Path(sys.executable).with_name("inspan"))
-    target = f"127.0.0.1:{port}" if place.tcp else f"unix:{path}"
-    return _start([command, "run", "-c", str(file)], place, target)
+    return ["-c", str(file)], f"127.0.0.1:{port}" if place.tcp else f"unix:{path}"
+
+
+def inspan(place: Place, destination: dict[str, str]) -> Running:
+    """The sidecar, at its defaults but for this destination."""
+    options, target = configure(place, destination)
+    return _start([COMMAND, "run", *options], place, target)
+
+
+def _inspan(place: Place, compression: str) -> Running:
+    return inspan(place, {"kind": "otlp", "url": f"{place.upstream}/v1/traces", "compression": compression})
 
 
 def _rotel(place: Place, exporter: str) -> Running:
@@ -147,7 +165,7 @@ def _start(argv: list[str], place: Place, target: str) -> Running:
 
 def malloc_settings(argv: list[str]) -> dict[str, str]:
     """inspan sets these by itself at its start; our own sink has to be told."""
-    if "bench.sink" not in argv:
+    if not {"bench.sink", "bench.rows_sink"}.intersection(argv):
         return {}
     return {"MALLOC_TRIM_THRESHOLD_": str(128 << 20), "MALLOC_MMAP_THRESHOLD_": str(32 << 20)}
 

@@ -18,7 +18,7 @@ from bench import machine, quiet, throughput
 from bench.bodies import SHAPES, Shape, write
 from bench.floor import Floor, gzip_alone
 from bench.goals import Figures, Quiets
-from bench.peers import Peer, Place, peers, rotel
+from bench.peers import Peer, Place, described, peers, rotel
 from bench.process import Failed, cores
 from bench.report import report
 from bench.throughput import Settings
@@ -100,7 +100,9 @@ def main(argv: Sequence[str]) -> int:
     settings = Settings(options.seconds, options.connections, cores(), options.tcp)
     shapes = [shape for shape in SHAPES if shape.name in (options.shape or [shape.name])]
     found = [peer for peer in peers() if any(word in peer.name for word in options.peer or [""])]
-    print("\n".join([*machine.describe(rotel()), _about(settings, options.runs)]), flush=True)
+    print(
+        "\n".join([*machine.describe(), f"rotel     {described(rotel())}", _about(settings, options.runs)]), flush=True
+    )
     with tempfile.TemporaryDirectory(prefix="bench") as directory:
         scratch = Path(directory)
         with Upstream(settings.cores[1], scratch) as upstream:

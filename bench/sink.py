@@ -5,21 +5,19 @@ answers the counts, POST /forget clears them. Posts under /stamped/ are also rem
 """
 
 import argparse
-import asyncio
-import sys
 import time
-from typing import Final, cast
+from typing import Final
 
 import msgspec
 import uvloop
-from httptools import HttpRequestParser
 
+from bench.server import Connection, Request, ok, serve
 from inspan_collector.formats import FORMATS
 from inspan_collector.inflate import inflate
 
 LARGEST: Final = 256 << 20  # bytes inflated; rotel sends 8,192 spans in one post
 STAMPED: Final = b"/stamped/"
-TAKEN: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n"
+TAKEN: Final = ok(kind=b"application/x-protobuf")  # an empty answer of that type: all of it
 
 
 class Seen(msgspec.Struct):
@@ -44,6 +42,20 @@ class Books:
     def __repr__(self) -> str:
         return f"<Books {self.seen.posts} posts {self.seen.spans} spans>"
 
+    def connected(self) -> None:
+        """Count a connection."""
+        self.seen.connections += 1
+
+    def respond(self, request: Request) -> tuple[bytes, float]:
+        """See Respond."""
+        if request.url == b"/seen":
+            return ok(msgspec.json.encode(self.seen)), 0
+        if request.url == b"/forget":
+            self.seen = Seen()
+        else:
+            self.enter(request.body, request.encoding, stamped=request.url.startswith(STAMPED))
+        return TAKEN, 0
+
     def enter(self, body: bytes, encoding: str, *, stamped: bool) -> None:
         """Count one post."""
         now = time.monotonic_ns()
@@ -60,47 +72,6 @@ class Books:
             seen.stamps.update(dict.fromkeys(_trace_ids(plain), now))
 
 
-class Connection(asyncio.Protocol):
-    """One sidecar's connection."""
-
-    def __init__(self, books: Books) -> None:
-        self.books = books
-        self.parser = HttpRequestParser(self)
-        self.pieces: list[bytes] = []
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        self.books.seen.connections += 1
-
-    def data_received(self, data: bytes) -> None:
-        self.parser.feed_data(data)
-
-    def on_message_begin(self) -> None:
-        self.pieces.clear()
-        self.encoding = "identity"
-
-    def on_url(self, url: bytes) -> None:
-        self.url = url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == b"content-encoding":
-            self.encoding = value.decode()
-
-    def on_body(self, piece: bytes) -> None:
-        self.pieces.append(piece)
-
-    def on_message_complete(self) -> None:
-        answer = TAKEN
-        if self.url == b"/seen":
-            words = msgspec.json.encode(self.books.seen)
-            answer = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(words), words)
-        elif self.url == b"/forget":
-            self.books.seen = Seen()
-        else:
-            self.books.enter(b"".join(self.pieces), self.encoding, stamped=self.url.startswith(STAMPED))
-        self.transport.write(answer)
-
-
 def _trace_ids(body: bytes) -> list[str]:
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -109,21 +80,8 @@ def _trace_ids(body: bytes) -> list[str]:
     return [span.trace_id.hex() for scope in scopes for span in scope.spans]
 
 
-async def _serve(unix: str | None) -> None:
-    books = Books()
-    loop = asyncio.get_running_loop()
-    if unix is None:
-        server = await loop.create_server(lambda: Connection(books), "127.0.0.1", 0)
-        where = server.sockets[0].getsockname()[1]
-    else:
-        server = await loop.create_unix_server(lambda: Connection(books), unix)
-        where = unix
-    sys.stdin.readline()
-    print(where, flush=True)
-    await server.serve_forever()
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="bench.sink")
     parser.add_argument("--unix", help="a socket's path; default: a free TCP port, which is printed")
-    uvloop.run(_serve(parser.parse_args().unix))
+    books = Books()
+    uvloop.run(serve(lambda: Connection(books.respond, books.connected), parser.parse_args().unix))

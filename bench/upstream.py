@@ -1,4 +1,4 @@
-"""The sink as the measurement sees it: one process for a whole run, asked over HTTP."""
+"""The sinks as the measurements see them: one process for a whole run, asked over HTTP."""
 
 import http.client
 import sys
@@ -11,6 +11,7 @@ import msgspec
 
 from bench.peers import inherited, malloc_settings
 from bench.process import Failed, Process
+from bench.rows import Account, Tally
 from bench.sink import Seen
 
 PATIENCE: Final = 10.0  # s for an answer
@@ -18,17 +19,17 @@ STALL: Final = 6.0  # s without a new span, after which the rest is taken for lo
 LOOK: Final = 0.02  # s
 
 
-class Upstream:
-    """A sink on a core of its own, or the generator's."""
+class Server:
+    """A process of ours that is an upstream, on a core of its own, or the generator's."""
 
-    def __init__(self, core: int, scratch: Path) -> None:
-        argv = [sys.executable, "-m", "bench.sink"]
+    def __init__(self, module: str, core: int, scratch: Path) -> None:
+        argv = [sys.executable, "-m", module]
         self.process = Process(argv, core, scratch / "sink.log", inherited() | malloc_settings(argv), asked=True)
         self.port = int(self.process.ask("", PATIENCE))
         self.url = f"http://127.0.0.1:{self.port}"
 
     def __repr__(self) -> str:
-        return f"<Upstream {self.url}>"
+        return f"<{type(self).__name__} {self.url}>"
 
     def __enter__(self) -> Self:
         return self
@@ -41,6 +42,23 @@ class Upstream:
     def forget(self) -> None:
         """Count from zero."""
         self._ask("POST", "/forget")
+
+    def _ask(self, method: str, path: str) -> bytes:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            connection.request(method, path)
+            return connection.getresponse().read()
+        except (OSError, http.client.HTTPException) as error:
+            raise Failed(f"{self!r}: {error}: {self.process.last_words()}") from None
+        finally:
+            connection.close()
+
+
+class Upstream(Server):
+    """The sink of OTLP."""
+
+    def __init__(self, core: int, scratch: Path) -> None:
+        super().__init__("bench.sink", core, scratch)
 
     def seen(self) -> Seen:
         """The counts."""
@@ -57,12 +75,25 @@ class Upstream:
                 moved = time.monotonic()
         return seen
 
-    def _ask(self, method: str, path: str) -> bytes:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        try:
-            connection.request(method, path)
-            return connection.getresponse().read()
-        except (OSError, http.client.HTTPException) as error:
-            raise Failed(f"{self!r}: {error}: {self.process.last_words()}") from None
-        finally:
-            connection.close()
+
+class UpsertsUpstream(Server):
+    """The sink of upserts."""
+
+    def __init__(self, core: int, scratch: Path) -> None:
+        super().__init__("bench.rows_sink", core, scratch)
+
+    def account(self) -> Account:
+        """All that it received."""
+        return msgspec.msgpack.decode(self._ask("GET", "/account"), type=Account)
+
+    def wait_for(self, keys: int, ended: int, patience: float) -> None:
+        """Until so many spans were seen, and so many ended, or nothing has come for `patience` seconds."""
+        tally, moved = self._tally(), time.monotonic()
+        while (tally.keys < keys or tally.ended < ended) and time.monotonic() < moved + patience:
+            time.sleep(LOOK)
+            before, tally = tally, self._tally()
+            if tally.copies > before.copies:
+                moved = time.monotonic()
+
+    def _tally(self) -> Tally:
+        return msgspec.json.decode(self._ask("GET", "/tally"), type=Tally)

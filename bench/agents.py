@@ -1,0 +1,104 @@
+"""Agents that follow a schedule, in processes of their own: ours, and one with agentex-sdk in its own Python."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from bench.outcome import Ran, Span
+from bench.peers import READY, inherited
+from bench.process import Process
+
+STARTING: Final = 60.0  # s for an agent to import an SDK and make its plan
+CLOSING: Final = 60.0  # s beyond the load: the SDK's own shutdown takes up to 30, then the records are written
+# What the SDK asks of an agent's environment, and that it fetches no list of prices from the network.
+ENVIRON: Final = {
+    "ACP_TYPE": "async",
+    "ACP_URL": "http://127.0.0.1",
+    "AGENT_NAME": "bench",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+}
+
+
+class Load(msgspec.Struct, frozen=True):
+    """rate: requests per second of the agent. cores: of what is measured, of what measures."""
+
+    rate: float
+    seconds: float
+    seed: int
+    cores: tuple[int, int]
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """A program that is an agent, and the Python that it runs in."""
+
+    module: str
+    python: str = sys.executable
+    environ: dict[str, str] = {}
+
+
+INSPAN: Final = Kind("bench.inspan_agent")
+
+
+class Agent:
+    """A running one. target: where it sends, as its program takes it. Errors: Failed."""
+
+    def __init__(self, kind: Kind, target: str, load: Load, core: int, scratch: Path) -> None:
+        self.load = load
+        self.records = scratch / "records.json"
+        argv = [kind.python, "-m", kind.module, target, str(self.records)]
+        argv += ["--rate", str(load.rate), "--seconds", str(load.seconds), "--seed", str(load.seed)]
+        environ = inherited() | ENVIRON | kind.environ
+        self.process = Process(argv, core, scratch / "agent.log", environ, asked=True)
+        try:
+            self.process.ask("", STARTING)
+        except BaseException:
+            self.process.__exit__()
+            raise
+
+    def __repr__(self) -> str:
+        return f"<Agent {self.process!r}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.__exit__()
+
+    def run(self) -> Ran:
+        """Follow the schedule, and hand over all that was recorded."""
+        return msgspec.json.decode(self.process.ask("", self.load.seconds + CLOSING), type=Ran)
+
+    def spans(self) -> list[Span]:
+        """What it recorded."""
+        return msgspec.json.decode(self.records.read_bytes(), type=list[Span])
+
+
+def agentex() -> str | None:
+    """The Python that has agentex-sdk: $INSPAN_BENCH_AGENTEX. None where none is named."""
+    return os.environ.get("INSPAN_BENCH_AGENTEX") or None
+
+
+def agentex_version(python: str) -> str | None:
+    """What it has; None where it has none, or does not run."""
+    asks = "import platform; from importlib.metadata import version as v; print(v('agentex-sdk'), 'with scale-gp-beta',"
+    asks += " v('scale-gp-beta') + ', Python', platform.python_version())"
+    try:
+        said = subprocess.run([python, "-c", asks], capture_output=True, text=True, timeout=READY, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return said.stdout.strip()
+
+
+def described() -> str:
+    """A line about agentex-sdk."""
+    python = agentex()
+    if python is None:
+        return "not found: set INSPAN_BENCH_AGENTEX to a Python >= 3.12 that has it; measuring without it"
+    return agentex_version(python) or f"{python} does not run, or has none; measuring without it"
