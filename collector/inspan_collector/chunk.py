@@ -79,18 +79,3 @@ class Chunk(msgspec.Struct, eq=False, gc=False):
         ]
         self.custody.let_go(self)
         return made
-
-
-class Copy(Chunk, eq=False, gc=False):
-    """One posted version of one span, for a destination where a later one replaces it. Its key is in no other chunk
-    that waits, and in none that is in flight.
-
-    A struct without a place in the garbage collector's lists: there is one for every span, and it is 100 bytes.
-
-    key: what makes two copies the same span. ended: whether it has an end. since: loop time in seconds from which the
-    linger of its batch runs.
-    """
-
-    key: Hashable
-    ended: bool
-    since: float

@@ -96,7 +96,7 @@ class View(msgspec.Struct, frozen=True):
 def _upserts(d: Destination, waiting: Upserts) -> dict[str, Any]:
     """What merging does. saved: beside an agent that sends each of its posts, whole, by itself."""
     return {
-        "held": len(waiting.holding),
+        "held": waiting.held(),
         "behind": len(waiting.behind),
         "saved": {
             "requests": waiting.posts - sum(d.batch_spans.counts),

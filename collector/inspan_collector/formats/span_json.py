@@ -1,7 +1,5 @@
 """Our own shape and SGP's: a JSON array of span objects. Plain form: `[…]`, the spans as they came.
 
-A span that was taken out of its array (a copy) has a plain form of its own: `{…}`, and no space around it.
-
 A span's key, and whether it has ended, are read by a struct that decodes three fields and skips the rest.
 """
 
@@ -20,8 +18,6 @@ from inspan_collector.formats.format import MAX_EXPLAINED, Head, Scan
 
 name: Final = "span_json"
 content_type: Final = "application/json"
-
-BRACE: Final = ord("{")
 
 
 class _Span(Head, gc=False):
@@ -67,12 +63,12 @@ def cull(body: bytes, max_span_bytes: int) -> tuple[bytes, int, int]:
     """See Format.cull."""
     spans = json_text.elements(body)
     kept = [span for span in spans if len(span) <= max_span_bytes]
-    return _array(kept) if len(kept) < len(spans) else body, len(kept), len(spans) - len(kept)
+    return array_of(kept) if len(kept) < len(spans) else body, len(kept), len(spans) - len(kept)
 
 
 def join(bodies: Sequence[bytes]) -> bytes:
     """See Format.join. Splices; copies of one key stay as they are."""
-    return _array([inner for body in bodies if (inner := body if body[0] == BRACE else json_text.inside(body))])
+    return array_of(list(filter(None, map(json_text.inside, bodies))))
 
 
 def split(body: bytes, max_spans: int, max_bytes: int) -> list[tuple[bytes, int]]:
@@ -81,13 +77,13 @@ def split(body: bytes, max_spans: int, max_bytes: int) -> list[tuple[bytes, int]
     if not spans or (len(spans) <= max_spans and len(body) <= max_bytes):
         return [(body, len(spans))]
     whole = [Resource(b"", [Scope(b"", spans)])]
-    return [(_array(part[0].scopes[0].spans), count) for part, count in cut(whole, _FRAMING, max_spans, max_bytes)]
+    return [(array_of(part[0].scopes[0].spans), count) for part, count in cut(whole, _FRAMING, max_spans, max_bytes)]
 
 
 def faults(body: bytes) -> list[tuple[int, str]]:
     """See Format.faults. Only what no upstream could mean: which members there must be is for them to say."""
     found = []
-    for index, span in enumerate([body] if body[0] == BRACE else json_text.elements(body)):
+    for index, span in enumerate(json_text.elements(body)):
         try:
             json_text.decode(_span, span)
         except MalformedChunk as error:
@@ -108,11 +104,19 @@ def key(head: Head) -> Hashable:
     return f"{trace}\0{span}"  # half the memory of a tuple
 
 
-def copies(body: bytes, heads: Sequence[Head]) -> Iterable[tuple[Hashable, str | None, bytes]]:
-    """(key, when it ended, plain form) of each span, with bytes of its own. heads: of the body's spans."""
+def copies(body: bytes, heads: Sequence[Head]) -> tuple[dict[Hashable, bytes], dict[Hashable, bytes]]:
+    """(open, ended): one copy of each span, with bytes of its own, by key. Of several the last, an ended one first.
+
+    heads: of the body's spans.
+    """
+    opened: dict[Hashable, bytes] = {}
+    ended: dict[Hashable, bytes] = {}
     spans = json_text.decode(_spans, body)
-    ends = [head.end_timestamp for head in heads]
-    return zip(map(key, heads), ends, map(bytes, spans), strict=True)
+    for head, span in zip(heads, spans, strict=True):
+        (opened if head.end_timestamp is None else ended)[key(head)] = bytes(span)
+    for both in opened.keys() & ended.keys():
+        del opened[both]
+    return opened, ended
 
 
 def ended(body: bytes, heads: Sequence[Head]) -> tuple[bytes, int, int]:
@@ -126,7 +130,7 @@ def ended(body: bytes, heads: Sequence[Head]) -> tuple[bytes, int, int]:
         return body, len(heads), 0
     spans = json_text.elements(body)
     ended = sum(head.end_timestamp is not None for head in heads)
-    return _array([spans[index] for index in sorted(chosen.values())]), len(chosen), ended - len(chosen)
+    return array_of([spans[index] for index in sorted(chosen.values())]), len(chosen), ended - len(chosen)
 
 
 def read(body: bytes, member: str) -> tuple[bytes, Scan]:
@@ -140,7 +144,7 @@ def read_ndjson(body: bytes) -> tuple[bytes, Scan]:
     """(array, scan) of spans that stand one on a line. Raises MalformedChunk."""
     json_text.check_text(body)
     lines = [line for line in body.split(b"\n") if line and not line.isspace()]
-    array = _array(lines)
+    array = array_of(lines)
     try:
         found = _heads_of(array)
     except MalformedChunk as error:
@@ -207,5 +211,6 @@ def _broken_line(body: bytes, error: MalformedChunk) -> MalformedChunk:
     return error
 
 
-def _array(spans: Sequence[bytes]) -> bytes:
+def array_of(spans: Iterable[bytes]) -> bytes:
+    """The plain form of these spans."""
     return b"[%b]" % b",".join(spans)

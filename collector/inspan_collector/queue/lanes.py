@@ -69,7 +69,7 @@ class Lanes:
             lane = self.by_format[chunk.format] = Lane()
         lane.append(chunk)
         full = lane.spans >= self.limits.max_spans or lane.size >= self.limits.max_bytes
-        return Added(chunk.size, 0, {}, wake=full or len(lane.chunks) == 1)
+        return Added({chunk.agent: chunk.size}, 0, wake=full or len(lane.chunks) == 1)
 
     def oldest(self) -> float | None:
         return min((lane.chunks[0].arrived for lane in self._lanes()), default=None)

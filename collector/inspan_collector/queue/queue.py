@@ -75,12 +75,10 @@ class Queue:
         self.ledger.move(ENQUEUED, QUEUED, chunk.spans)
         self.held_spans += chunk.spans
         added = self.waiting.add(chunk, heads)
-        self._hold(chunk.agent, added.size)
-        if added.merged:
-            self.ledger.move(QUEUED, MERGED, added.merged)
-            self.held_spans -= added.merged
-            for agent, size in added.freed.items():
-                self._hold(agent, -size)
+        self.ledger.move(QUEUED, MERGED, added.merged)
+        self.held_spans -= added.merged
+        for agent, size in added.grown.items():
+            self._hold(agent, size)
         over = (self.held_spans - self.max_spans * PRESSURE, self.held_bytes - self.max_bytes * PRESSURE)
         if max(over) > 0:
             self.waiting.relieve(*over)

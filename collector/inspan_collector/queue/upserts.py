@@ -6,157 +6,208 @@ pass each other where they cannot. Three rules:
 * One key waits at most once. Of two copies the ended one stays, else the later; the other one is *merged*.
 * An open copy is *held* for its end, `hold_open` seconds from its arrival at most: it starts no batch and delays none.
 * A key is in one attempt at a time. Its next copy waits *behind* the one in flight until that has its fate.
+
+What came in one post stays in a bundle as far as it can: a turn of a Python loop for each copy costs as much as all the
+rest, so there is one only for a copy that meets another of its key.
 """
 
 from collections import deque
-from collections.abc import Hashable, Iterable, Sequence
-from itertools import islice
-from typing import Final, cast
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import chain, islice
+from typing import cast
 
 from inspan_collector.batch import Limits
-from inspan_collector.chunk import Chunk, Copy, OwnBytes
+from inspan_collector.chunk import Chunk, OwnBytes
 from inspan_collector.formats import Head, span_json
 from inspan_collector.memory import Memory
+from inspan_collector.queue.bundle import COMMA, Bundle, Copies
 from inspan_collector.queue.waiting import Added
-
-COMMA: Final = 1  # byte that a copy adds to a body beside its own
 
 
 class Upserts:
-    """See Waiting. Each copy is in one of three places: `holding`, `behind` or `ready`; `by_key` has them all.
-
-    hold_open: seconds. memory: charged for the bytes of the copies.
-    """
+    """See Waiting. hold_open: seconds. memory: charged for the bytes of the copies."""
 
     def __init__(self, limits: Limits, hold_open: float, memory: Memory) -> None:
         self.limits = limits
         self.hold_open = hold_open
         self.memory = memory
         self.custody = OwnBytes(memory.release)
-        self.by_key: dict[Hashable, Copy] = {}
-        self.holding: dict[Hashable, Copy] = {}  # in the order of their arrival
-        self.behind: dict[Hashable, Copy] = {}
-        self.ready: deque[Copy] = deque()
-        self.in_flight: set[Hashable] = set()
-        self.size = 0
+        self.by_key: dict[Hashable, Bundle | None] = {}  # where the first copy of each key is; None: in flight
+        self.behind: dict[Hashable, Bundle] = {}  # bundles of one
+        # By `since`. In both a bundle that became empty stays until it is the first: to find it would cost more.
+        self.holding: deque[Bundle] = deque()
+        self.ready: deque[Bundle] = deque()
+        self.ready_spans = 0
         self.ready_size = 0
-        self.merged_bytes = 0  # that will never be sent
+        self.spans = 0
+        self.size = 0
         self.posts = 0  # chunks taken in
+        self.merged_bytes = 0  # that will never be sent
 
     def __repr__(self) -> str:
-        return f"<Upserts {len(self.ready)} ready, {len(self.holding)} held, {len(self.behind)} behind>"
+        return f"<Upserts {self.ready_spans} ready, {self.held()} held, {len(self.behind)} behind>"
 
-    @property
-    def spans(self) -> int:
-        return len(self.by_key)
+    def held(self) -> int:
+        """Open copies that wait for their end."""
+        return sum(len(bundle.copies) for bundle in self.holding)
 
     def count(self) -> int:
-        return len(self.ready) + len(self.holding) + len(self.behind)
+        return sum(len(bundle.copies) for bundle in self._all())
+
+    def _all(self) -> Iterator[Bundle]:
+        return chain(self.holding, self.ready, self.behind.values())
 
     # Coming in
 
     def add(self, chunk: Chunk, heads: Sequence[Head]) -> Added:
         """Take the chunk apart: from here on its copies are on their own, each with bytes of its own."""
         was_ready, was_holding = bool(self.ready), bool(self.holding)
-        form, agent, arrived, custody = chunk.format, chunk.agent, chunk.arrived, self.custody
-        by_key, holding = self.by_key, self.holding
-        grown = merged = 0
-        freed: dict[Hashable, int] = {}
-        for key, end, body in span_json.copies(chunk.body, heads):
-            size = len(body) + COMMA
-            waiting = by_key.get(key)
-            if waiting is None:
-                copy = by_key[key] = Copy(form, body, size, 1, agent, arrived, custody, key, end is not None, arrived)
-                grown += size
-                if end is None:
-                    holding[key] = copy
-                else:
-                    self._let_go(copy)
-            else:
-                merged += 1
-                if end is None and waiting.ended:
-                    self.merged_bytes += size
-                else:
-                    grown += size - waiting.size
-                    self._replace(waiting, body, end is not None, chunk, freed)
+        opened, ended = span_json.copies(chunk.body, heads)
+        if len(opened) + len(ended) < chunk.spans:
+            kept = sum(map(len, chain(opened.values(), ended.values()))) + COMMA * (len(opened) + len(ended))
+            self.merged_bytes += chunk.size - COMMA - kept
+        before = self.spans
+        grown = {chunk.agent: 0}
+        for copies in (ended, opened):
+            for key in self.by_key.keys() & copies.keys():
+                self._meet(key, copies, chunk, grown, ended=copies is ended)
+        for bundle in (
+            Bundle(chunk.agent, chunk.arrived, ended, ended=True),
+            Bundle(chunk.agent, chunk.arrived, opened, ended=False),
+        ):
+            if bundle.copies:
+                self._enter(bundle, chunk.arrived)
+                self.spans += len(bundle.copies)
+                grown[chunk.agent] += bundle.size
+        size = sum(grown.values())
         self.posts += 1
-        self.size += grown
+        self.size += size
+        self.memory.charge(size)
+        self._tidy()
         chunk.custody.let_go(chunk)
-        self.memory.charge(grown)
-        wake = self._full() or bool(self.ready) > was_ready or bool(holding) > was_holding
-        return Added(grown + sum(freed.values()), merged, freed, wake)
+        wake = self._full() or bool(self.ready) > was_ready or bool(self.holding) > was_holding
+        return Added(grown, chunk.spans - (self.spans - before), wake)
 
-    def _replace(self, copy: Copy, body: bytes, ended: bool, chunk: Chunk, freed: dict[Hashable, int]) -> None:
-        """A better copy of a span that waits takes its place."""
-        key, before = copy.key, copy.size
-        self.merged_bytes += before
-        if copy.agent != chunk.agent:
-            freed[copy.agent] = freed.get(copy.agent, 0) + before
-            copy.agent = chunk.agent
-        copy.body, copy.size = body, len(body) + COMMA
-        if ended and not copy.ended:
-            copy.ended, copy.arrived = True, chunk.arrived
-            if self.holding.pop(key, None) is not None:
-                copy.since = chunk.arrived
-                self._let_go(copy)
-                return
-        if key not in self.holding and key not in self.behind:
-            self.ready_size += copy.size - before
-
-    def _let_go(self, copy: Copy) -> None:
-        """A copy that need not be held may be sent, or waits behind an earlier one of its key."""
-        if copy.key in self.in_flight:
-            self.behind[copy.key] = copy
+    def _meet(
+        self, key: Hashable, copies: dict[Hashable, bytes], chunk: Chunk, grown: dict[Hashable, int], *, ended: bool
+    ) -> None:
+        """A copy whose key is known: it waits behind the one in flight, or one of the two is merged."""
+        there = self.by_key[key] or self.behind.get(key)
+        if there is None:
+            body = copies.pop(key)
+            bundle = self.behind[key] = Bundle(chunk.agent, chunk.arrived, {key: body}, ended=ended)
+            self.spans += 1
+            grown[chunk.agent] += bundle.size
+        elif there.ended and not ended:
+            self.merged_bytes += len(copies.pop(key)) + COMMA
+        elif there.ended == ended or key in self.behind:
+            self._replace(there, key, copies.pop(key), grown)
+            if ended and not there.ended:
+                there.ended, there.arrived = True, chunk.arrived
         else:
-            self.ready.append(copy)
-            self.ready_size += copy.size
+            self.spans -= 1
+            self._lose(there, len(there.copies.pop(key)) + COMMA, grown)
+            self.ready_spans -= there.ready
+
+    def _replace(self, there: Bundle, key: Hashable, body: bytes, grown: dict[Hashable, int]) -> None:
+        before, there.copies[key] = there.copies[key], body
+        self._lose(there, len(before) + COMMA, grown)
+        size = len(body) + COMMA
+        there.size += size
+        grown[there.agent] += size
+        self.ready_size += size if there.ready else 0
+
+    def _lose(self, there: Bundle, size: int, grown: dict[Hashable, int]) -> None:
+        there.size -= size
+        grown[there.agent] = grown.get(there.agent, 0) - size
+        self.ready_size -= size if there.ready else 0
+        self.merged_bytes += size
+
+    def _enter(self, bundle: Bundle, now: float) -> None:
+        """Nothing of these keys is in flight: ready where they have ended or were held long enough, else held."""
+        self.by_key.update(dict.fromkeys(bundle.copies, bundle))
+        if bundle.ended or bundle.arrived + self.hold_open <= now:
+            self._make_ready(bundle, now)
+            return
+        at = len(self.holding)
+        while at and self.holding[at - 1].since > bundle.since:  # one that was behind has waited already
+            at -= 1
+        self.holding.insert(at, bundle)
+
+    def _make_ready(self, bundle: Bundle, since: float) -> None:
+        bundle.ready, bundle.since = True, since
+        self.ready.append(bundle)
+        self.ready_spans += len(bundle.copies)
+        self.ready_size += bundle.size
+
+    def _tidy(self) -> None:
+        for bundles in (self.holding, self.ready):
+            while bundles and not bundles[0].copies:
+                bundles.popleft()
 
     # Going out
 
-    def oldest(self) -> float | None:
-        fronts = self._fronts()
-        return min((copy.arrived for copy in fronts), default=None)
+    def _fronts(self) -> Iterator[Bundle]:
+        """The first of each place."""
+        for bundles in (self.holding, self.behind.values(), self.ready):
+            yield from islice(bundles, 1)
 
-    def _fronts(self) -> Iterable[Copy]:
-        return [*islice(self.holding.values(), 1), *islice(self.behind.values(), 1), *islice(self.ready, 1)]
+    def oldest(self) -> float | None:
+        return min((bundle.arrived for bundle in self._fronts()), default=None)
 
     def _full(self) -> bool:
-        return len(self.ready) >= self.limits.max_spans or self.ready_size >= self.limits.max_bytes
+        return self.ready_spans >= self.limits.max_spans or self.ready_size >= self.limits.max_bytes
 
     def time_left(self, now: float) -> float | None:
         if self._full():
             return 0.0
-        since = [copy.since for copy in islice(self.ready, 1)]
-        since += [copy.arrived + self.hold_open for copy in islice(self.holding.values(), 1)]
+        since = [self.ready[0].since] if self.ready else []
+        since += [self.holding[0].since + self.hold_open] if self.holding else []
         return max(0.0, min(since) + self.limits.linger - now) if since else None
 
     def take(self, max_bytes: int, now: float) -> list[Chunk]:
         """Every copy that is ready, or held for long enough, as many as go into one body."""
-        self._ripen(now)
-        ready = self.ready
-        copies: list[Chunk] = []
-        size = 0
-        while ready and len(copies) < self.limits.max_spans and (size + ready[0].size <= max_bytes or not copies):
-            copy = ready.popleft()
-            size += copy.size
-            copies.append(copy)
-            del self.by_key[copy.key]
-            self.in_flight.add(copy.key)
-        self.size -= size
-        self.ready_size -= size
-        return copies
-
-    def _ripen(self, now: float) -> None:
-        """What was held for its time is ready."""
-        due = []
-        for copy in self.holding.values():
-            if copy.arrived + self.hold_open > now:
+        while self.holding and self.holding[0].since + self.hold_open <= now:
+            self._let_go(self.hold_open)
+        chunks: list[Chunk] = []
+        spans = self.limits.max_spans
+        while self.ready and spans:
+            bundle = self._first(spans, max_bytes, alone=not chunks)
+            if bundle is None:
                 break
-            due.append(copy)
-        for copy in due:
-            del self.holding[copy.key]
-            copy.since = copy.arrived + self.hold_open
-            self._let_go(copy)
+            chunks.append(bundle.chunk(self.custody))
+            self.by_key.update(dict.fromkeys(bundle.copies))
+            spans -= len(bundle.copies)
+            max_bytes -= bundle.size
+            self._leave(bundle)
+        return chunks
+
+    def _first(self, spans: int, size: int, *, alone: bool) -> Bundle | None:
+        """The first bundle that is ready, or what of it fits; None where nothing does. alone: at least one copy."""
+        bundle = self.ready[0]
+        if len(bundle.copies) <= spans and bundle.size <= size:
+            self.ready.popleft()
+            return bundle
+        part = bundle.split(spans, size)
+        if not part.copies and alone:
+            part = bundle.split(1, bundle.size)
+        part.ready = True
+        return part if part.copies else None
+
+    def _leave(self, bundle: Bundle) -> None:
+        """These wait no more."""
+        self.spans -= len(bundle.copies)
+        self.size -= bundle.size
+        if bundle.ready:
+            self.ready_spans -= len(bundle.copies)
+            self.ready_size -= bundle.size
+        self._tidy()
+
+    def _let_go(self, held: float) -> None:
+        """The first that are held may be sent, after so many seconds."""
+        bundle = self.holding.popleft()
+        self._make_ready(bundle, bundle.since + held)
+        self._tidy()
 
     def hurry(self) -> None:
         """A drain: no end will come that is worth waiting for."""
@@ -164,51 +215,55 @@ class Upserts:
 
     def relieve(self, spans: float, size: float) -> None:
         """Held copies are let go, oldest first, until enough can leave: what waits for its end must not fill us up."""
-        while self.holding and (len(self.ready) < spans or self.ready_size < size):
-            self._let_go(self.holding.pop(next(iter(self.holding))))
+        while self.holding and (self.ready_spans < spans or self.ready_size < size):
+            self._let_go(0.0)
 
     def put_back(self, chunks: Sequence[Chunk]) -> None:
-        for copy in reversed(cast(Sequence[Copy], chunks)):  # of no other kind are those that `take` returned
-            self.in_flight.discard(copy.key)
-            self.by_key[copy.key] = copy
-            self.ready.appendleft(copy)
-            self.size += copy.size
-            self.ready_size += copy.size
+        for copies in reversed(cast(Sequence[Copies], chunks)):  # of no other kind are those that `take` returned
+            bundle = copies.bundle()
+            self.by_key.update(dict.fromkeys(bundle.copies, bundle))
+            self.spans += len(bundle.copies)
+            self.size += bundle.size
+            self._make_ready(bundle, bundle.since)
+            self.ready.rotate(1)
 
     def gone(self, chunks: Sequence[Chunk], *, delivered: bool, now: float) -> list[Chunk]:
         """What waited behind these is next; but an open copy that comes after its own end is pointless."""
         late: list[Chunk] = []
-        for copy in cast(Sequence[Copy], chunks):
-            self.in_flight.discard(copy.key)
-            if (waiting := self.by_key.get(copy.key)) is None:
-                continue
-            if delivered and copy.ended and not waiting.ended:
-                late += self._forget([waiting])
-                self.merged_bytes += waiting.size
-            elif self.behind.pop(copy.key, None) is not None:
-                waiting.since = now
-                self._let_go(waiting)
+        for copies in cast(Sequence[Copies], chunks):
+            for key in copies.keys:
+                del self.by_key[key]
+            for key in self.behind.keys() & set(copies.keys) if self.behind else ():
+                following = self.behind.pop(key)
+                if delivered and copies.ended and not following.ended:
+                    self.merged_bytes += following.size
+                    late.append(following.chunk(self.custody))
+                    self._leave(following)
+                else:
+                    self._enter(following, now)
         return late
 
     # Leaving without being sent
 
     def evict(self) -> Chunk:
-        copy = min(self._fronts(), key=lambda copy: copy.arrived)
-        self._forget([copy])
-        return copy
+        """A bundle: what came together is dropped together, as in a queue where nothing is taken apart."""
+        return self._forget([min(self._fronts(), key=lambda bundle: bundle.arrived)])[0]
 
     def expire(self, before: float) -> list[Chunk]:
-        return self._forget([copy for copy in self.by_key.values() if copy.arrived < before])
+        return self._forget([bundle for bundle in self._all() if bundle.copies and bundle.arrived < before])
 
     def empty(self) -> list[Chunk]:
-        return self._forget(list(self.by_key.values()))
+        return self._forget([bundle for bundle in self._all() if bundle.copies])
 
-    def _forget(self, copies: list[Copy]) -> list[Chunk]:
-        for copy in copies:
-            del self.by_key[copy.key]
-            self.size -= copy.size
-            if self.holding.pop(copy.key, None) is None and self.behind.pop(copy.key, None) is None:
-                self.ready_size -= copy.size
-        if copies and len(self.ready) + len(self.holding) + len(self.behind) > len(self.by_key):
-            self.ready = deque(copy for copy in self.ready if copy.key in self.by_key)
-        return [*copies]
+    def _forget(self, bundles: list[Bundle]) -> list[Chunk]:
+        """Take these out: they are left empty."""
+        chunks: list[Chunk] = []
+        for bundle in bundles:
+            chunks.append(bundle.chunk(self.custody))
+            for key in bundle.copies:
+                if self.behind.pop(key, None) is None:
+                    del self.by_key[key]
+            self._leave(bundle)
+            bundle.copies = {}
+            self._tidy()
+        return chunks

@@ -12,13 +12,12 @@ from inspan_collector.formats import Head
 class Added(msgspec.Struct, frozen=True, gc=False):
     """What became of a chunk that was added.
 
-    size: bytes by which what its agent holds has grown. merged: spans that lost to another copy of the same span.
-    freed: bytes of other agents' copies that lost. wake: whether what the batcher waits for has changed.
+    grown: bytes by which what each agent holds has grown. merged: spans that lost to another copy of the same span.
+    wake: whether what the batcher waits for has changed.
     """
 
-    size: int
+    grown: Mapping[Hashable, int]
     merged: int
-    freed: Mapping[Hashable, int]
     wake: bool
 
 

@@ -131,7 +131,7 @@ async def scenario(seed: int) -> None:
     books = await rig.drained(deadline=patience)
     lost = sum(count for name, count in books.items() if name.startswith("dropped")) + books.get("quarantined", 0)
     check(store, agent, lost=bool(lost))
-    assert not rig.destination.waiting.in_flight
+    assert not rig.destination.waiting.by_key
 
 
 def check(store: Store, agent: Agent, *, lost: bool) -> None:

@@ -20,7 +20,7 @@ STUCK = "stuck"
 
 
 class Slow(Upserting):
-    """Answers after 150 ms; where the stuck span is among them, after `stuck` seconds, with a timeout in the end or not."""
+    """Answers after 150 ms; where the stuck span is among them, after `stuck` seconds, or not at all."""
 
     def __init__(self, stuck: float, *, timeout: bool) -> None:
         super().__init__()

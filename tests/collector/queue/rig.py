@@ -1,10 +1,11 @@
 """A queue whose copies wait by key, and the bytes it holds."""
 
 import json
+from collections import deque
 from typing import Any
 
 from inspan_collector.batch import Limits
-from inspan_collector.chunk import Chunk, Copy, Custody
+from inspan_collector.chunk import Chunk, Custody
 from inspan_collector.formats import span_json
 from inspan_collector.ledger import DELIVERED, IN_FLIGHT, Ledger
 from inspan_collector.memory import Memory
@@ -75,17 +76,28 @@ class UpsertRig:
     def check(self, taken_last: list[Chunk] | None = None) -> None:
         """The books, the bounds, and what the three places hold agree with one another."""
         queue, waiting = self.queue, self.waiting
-        places = [*waiting.ready, *waiting.holding.values(), *waiting.behind.values()]
-        assert self.ledger.imbalance(waiting.count(), len(waiting.in_flight)) == 0
-        assert {copy.key: copy for copy in places} == waiting.by_key
-        assert len(places) == len(waiting.by_key) == waiting.spans
-        assert waiting.size == sum(copy.size for copy in places) == sum(len(copy.body) + 1 for copy in places)
-        assert waiting.ready_size == sum(copy.size for copy in waiting.ready)
-        assert waiting.behind.keys() <= waiting.in_flight
-        assert not waiting.in_flight & {copy.key for copy in waiting.ready}
-        assert not any(copy.ended for copy in waiting.holding.values())
+        held = [bundle for bundle in waiting.holding if bundle.copies]
+        ready = [bundle for bundle in waiting.ready if bundle.copies]
+        flying = {key for key, bundle in waiting.by_key.items() if bundle is None}
+        assert self.ledger.imbalance(waiting.count(), len(flying)) == 0
+        assert {key: bundle for bundle in held + ready for key in bundle.copies} == {
+            key: bundle for key, bundle in waiting.by_key.items() if bundle is not None
+        }
+        assert waiting.behind.keys() <= flying
+        assert all(bundle.copies.keys() == {key} for key, bundle in waiting.behind.items())
+        assert waiting.spans == waiting.count()
+        assert [bundle.since for bundle in held] == sorted(bundle.since for bundle in held)
+        assert not any(bundle.ended or bundle.ready for bundle in held)
+        assert waiting.holding == deque() or waiting.holding[0].copies
+        assert waiting.ready == deque() or waiting.ready[0].copies
+        assert waiting.ready_spans == sum(len(bundle.copies) for bundle in ready)
+        assert waiting.ready_size == sum(bundle.size for bundle in ready)
+        assert all(bundle.ready for bundle in ready)
+        every = [*held, *ready, *waiting.behind.values()]
+        assert all(b.size == sum(len(body) + 1 for body in b.copies.values()) for b in every)
+        assert waiting.size == sum(bundle.size for bundle in every)
         assert queue.held_bytes == sum(queue.held_by.values()) == self.memory.custody
-        assert queue.held_spans == self.ledger.held() == len(places) + self.ledger.balances[IN_FLIGHT]
+        assert queue.held_spans == self.ledger.held() == waiting.spans + self.ledger.balances[IN_FLIGHT]
         assert queue.held_spans <= queue.max_spans and queue.held_bytes <= queue.max_bytes
 
     def books(self) -> dict[str, int]:
@@ -99,6 +111,17 @@ def span(copy: str) -> dict[str, Any]:
     return found | ({"end_timestamp": END} if dot else {})
 
 
-def names(chunks: list[Chunk] | list[Copy]) -> list[str]:
-    """What `post` was told, of copies."""
-    return [json.loads(chunk.body)["copy"] for chunk in chunks]
+def waiting_names(rig: UpsertRig) -> list[str]:
+    """Of every copy that waits, by arrival."""
+    bundles = sorted(rig.waiting._all(), key=lambda bundle: bundle.arrived)
+    return [json.loads(body)["copy"] for bundle in bundles for body in bundle.copies.values()]
+
+
+def ready_names(rig: UpsertRig) -> list[str]:
+    """Of those that are ready, in their order."""
+    return [json.loads(body)["copy"] for bundle in rig.waiting.ready for body in bundle.copies.values()]
+
+
+def names(chunks: list[Chunk]) -> list[str]:
+    """What `post` was told, of taken copies."""
+    return [span["copy"] for chunk in chunks for span in json.loads(chunk.body)]

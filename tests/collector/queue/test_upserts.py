@@ -1,9 +1,10 @@
 import random
+from typing import Any
 
 import pytest
-from tests.collector.queue.rig import UpsertRig, names
+from tests.collector.queue.rig import UpsertRig, names, ready_names, waiting_names
 
-from inspan_collector.chunk import Chunk
+from inspan_collector.formats import FORMATS
 from inspan_collector.ledger import DELIVERED, DROPPED_BUG, DROPPED_SHUTDOWN, QUARANTINED
 
 
@@ -89,13 +90,13 @@ def test_without_a_hold_an_open_copy_goes_with_the_next_batch():
     assert names(rig.take(1.25)) == ["a"]
 
 
-def test_the_end_takes_the_place_of_a_start_that_is_due_already():
+def test_an_end_replaces_a_start_that_is_due_already():
     rig = UpsertRig(batch=(1, 10_000, 0.25))
     rig.post("a.", "b", "c.", at=0.0)
     assert names(rig.take(2.0)) == ["a."]
-    assert names(list(rig.waiting.ready)) == ["c.", "b"]
+    assert ready_names(rig) == ["c.", "b"]
     rig.post("d.", "b.", at=2.1)
-    assert names(list(rig.waiting.ready)) == ["c.", "b.", "d."]
+    assert ready_names(rig) == ["c.", "d.", "b."]
 
 
 def test_a_full_batch_waits_for_nothing():
@@ -152,15 +153,25 @@ def test_copies_that_wait_behind_one_in_flight_are_merged_too():
     assert rig.books()["merged"] == 1
 
 
-def test_a_held_copy_whose_time_comes_while_its_key_is_in_flight_waits_behind_it():
+def test_an_open_copy_behind_one_in_flight_is_held_for_what_is_left_of_its_time():
     rig = UpsertRig()
     rig.post("a1", at=0.0)
     first = rig.take(2.25)
     rig.post("a2", at=2.3)
-    assert rig.left(2.3) == 2.25
-    assert rig.take(5.0) == []
+    rig.post("b", at=2.4)
+    rig.settle(*first, at=3.0)
+    assert rig.left(3.0) == 1.55
+    assert names(rig.take(4.55)) == ["a2", "b"]
+
+
+def test_an_open_copy_whose_time_is_over_while_its_key_is_in_flight_goes_next():
+    rig = UpsertRig()
+    rig.post("a1", at=0.0)
+    first = rig.take(2.25)
+    rig.post("a2", at=2.3)
     assert rig.left(5.0) is None
     rig.settle(*first, at=6.0)
+    assert rig.left(6.0) == 0.25
     assert names(rig.take(6.25)) == ["a2"]
 
 
@@ -199,9 +210,9 @@ def test_under_pressure_held_copies_go_oldest_first_and_no_more_of_them_than_it_
         rig.post(name, at=float(at) / 10)
     assert not rig.waiting.ready, "half full is no pressure"
     rig.post("f", at=0.6)
-    assert names(list(rig.waiting.ready)) == ["a"]
+    assert ready_names(rig) == ["a"]
     rig.post("g", at=0.7)
-    assert names(list(rig.waiting.ready)) == ["a", "b"]
+    assert ready_names(rig) == ["a", "b"]
     assert rig.left(0.7) == 0.0, "nor do they linger"
 
 
@@ -209,7 +220,7 @@ def test_pressure_that_what_is_ready_will_relieve_releases_nothing():
     rig = UpsertRig(max_spans=10)
     rig.post(*[f"{name}." for name in "abcdef"])
     rig.post("g", "h")
-    assert len(rig.waiting.holding) == 2
+    assert rig.waiting.held() == 2
 
 
 def test_bytes_are_pressure_too():
@@ -237,11 +248,11 @@ def test_the_oldest_make_room_wherever_they_wait():
     rig.waiting.hold_open = 2.0
     rig.post("b", at=0.7)  # held
     rig.post("c.", at=0.8)
-    assert names(list(rig.waiting.by_key.values())) == ["b", "c."]
+    assert waiting_names(rig) == ["b", "c."]
     rig.post("d.", at=0.9)
-    assert names(list(rig.waiting.by_key.values())) == ["c.", "d."]
+    assert waiting_names(rig) == ["c.", "d."]
     rig.post("e.", at=1.0)
-    assert names(list(rig.waiting.by_key.values())) == ["d.", "e."]
+    assert waiting_names(rig) == ["d.", "e."]
     assert rig.books() == {"enqueued": 6, "queued": 2, "in_flight": 1, "dropped_queue_full": 3}
     rig.settle(*first)
 
@@ -258,7 +269,7 @@ def test_what_is_too_old_expires_wherever_it_waits():
     rig.post("d", "e.", at=2.0)
     assert rig.queue.expire(2.0) == 3
     rig.check()
-    assert names(list(rig.waiting.by_key.values())) == ["d", "e."]
+    assert waiting_names(rig) == ["d", "e."]
 
 
 def test_the_batcher_is_woken_when_a_batch_opens_or_fills_and_when_a_copy_may_go_at_last():
@@ -285,15 +296,24 @@ def test_a_request_larger_than_a_batch_is_no_trouble():
     rig.post(*[f"{chr(97 + n)}x." for n in range(25)])
     sizes = []
     while rig.left(0.0) is not None:
-        sizes.append(len(rig.take(9.0)))
+        sizes.append(sum(chunk.spans for chunk in rig.take(9.0)))
     assert sizes == [10, 10, 5]
+
+
+def test_a_body_ends_where_the_next_copy_would_pass_its_bytes():
+    rig = UpsertRig()
+    rig.post("a.", "b.", "c.")
+    two = sum(len(body) + 1 for body in list(rig.waiting.ready[0].copies.values())[:2])
+    assert names(rig.take(0.25, max_bytes=two)) == ["a.", "b."]
+    assert names(rig.take(0.25, max_bytes=1)) == ["c."], "one that is over the limit by itself goes alone"
 
 
 def test_what_it_holds_shows():
     rig = UpsertRig()
     rig.post("a", "b.", "c.")
     assert repr(rig.waiting) == "<Upserts 2 ready, 1 held, 0 behind>"
-    assert repr(rig.take(0.25)[0]) == "<Copy span_json 1 spans 84 bytes>"
+    assert repr(rig.waiting.ready[0]) == "<Bundle 2 ended copies 168 bytes>"
+    assert repr(rig.take(0.25)[0]) == "<Copies span_json 2 spans 168 bytes>"
 
 
 @pytest.mark.parametrize("evict", [False, True])
@@ -303,11 +323,11 @@ def test_whatever_happens_bounds_and_books_hold(evict: bool):
     rng = random.Random(seed)
     for _ in range(30):
         rig = UpsertRig(max_spans=rng.choice([20, 60]), max_bytes=rng.choice([1500, 9000]), evict=evict)
-        flying: list[Chunk] = []
+        flying: list[Any] = []
         now = 0.0
         for _ in range(300):
             now += rng.choice([0.0, 0.1, 1.0])
-            match rng.choice(("post",) * 4 + ("take", "take", "settle", "settle", "expire", "put back", "fail")):
+            match rng.choice(("post",) * 4 + ("take", "take", "settle", "settle", "expire", "put back", "fail", "cut")):
                 case "post":
                     copies = [rng.choice("abcdefghijklmnop") + rng.choice(["", "."]) for _ in range(rng.randint(1, 9))]
                     rig.post(*copies, at=now, agent=rng.choice("xyz"))
@@ -318,8 +338,11 @@ def test_whatever_happens_bounds_and_books_hold(evict: bool):
                 case "fail" if flying:
                     rig.settle(*flying, fate=QUARANTINED, at=now)
                     flying.clear()
-                case "put back" if flying and flying[-1].key not in rig.waiting.by_key:  # type: ignore[attr-defined]
+                case "put back" if flying and not rig.waiting.behind.keys() & set(flying[-1].keys):
                     rig.queue.put_back([flying.pop()])
+                case "cut" if flying and flying[-1].spans > 1:
+                    chunk = flying.pop()
+                    flying += rig.queue.replace(chunk, FORMATS["span_json"].split(chunk.body, chunk.spans - 1, 1 << 30))
                 case "expire" if rng.random() < 0.1:
                     rig.queue.expire(now - 1.0)
             rig.check()

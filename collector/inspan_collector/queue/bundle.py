@@ -1,0 +1,79 @@
+"""Copies of one post that wait together, and what they are in flight."""
+
+from collections.abc import Hashable
+from itertools import islice
+from typing import Final
+
+from inspan_collector.chunk import Chunk, OwnBytes
+from inspan_collector.formats import json_text, span_json
+
+COMMA: Final = 1  # byte that a copy adds to a body beside its own
+
+
+class Bundle:
+    """Copies of one post that are all open or have all ended, by their keys. It may be empty in the end.
+
+    agent: who posted them, and is charged for them. arrived, since: loop times in seconds; from the latter they are
+    held, or the linger of their batch runs. size: bytes that they add to a body.
+    """
+
+    __slots__ = ("agent", "arrived", "copies", "ended", "ready", "since", "size")
+
+    def __init__(self, agent: Hashable, arrived: float, copies: dict[Hashable, bytes], *, ended: bool) -> None:
+        self.agent = agent
+        self.arrived = arrived
+        self.copies = copies
+        self.ended = ended
+        self.since = arrived
+        self.size = sum(map(len, copies.values())) + COMMA * len(copies)
+        self.ready = False
+
+    def __repr__(self) -> str:
+        return f"<Bundle {len(self.copies)} {'ended' if self.ended else 'open'} copies {self.size} bytes>"
+
+    def split(self, spans: int, size: int) -> "Bundle":
+        """Take off the first copies, so many or fewer, in no more bytes."""
+        taken: dict[Hashable, bytes] = {}
+        for key, body in islice(self.copies.items(), spans):
+            size -= len(body) + COMMA
+            if size < 0:
+                break
+            taken[key] = body
+        for key in taken:
+            del self.copies[key]
+        part = Bundle(self.agent, self.arrived, taken, ended=self.ended)
+        self.size -= part.size
+        return part
+
+    def chunk(self, custody: OwnBytes) -> "Copies":
+        """The copies as a chunk, whose bytes are charged already."""
+        body = span_json.array_of(self.copies.values())
+        keys = list(self.copies)
+        return Copies(
+            span_json.name, body, self.size, len(keys), self.agent, self.arrived, custody, keys, ended=self.ended
+        )
+
+
+class Copies(Chunk, eq=False, gc=False):
+    """A chunk that knows the keys of its spans, in their order. Its size is without the brackets of its body."""
+
+    keys: list[Hashable]
+    ended: bool
+
+    def cut(self, parts: list[tuple[bytes, int]]) -> list[Chunk]:
+        """See Chunk.cut."""
+        made: list[Chunk] = []
+        at = 0
+        for body, spans in parts:
+            size, keys = len(body) - len("[]") + COMMA, self.keys[at : at + spans]
+            made.append(
+                Copies(self.format, body, size, spans, self.agent, self.arrived, self.custody, keys, ended=self.ended)
+            )
+            at += spans
+        return made
+
+    def bundle(self) -> Bundle:
+        """The copies as they were before."""
+        return Bundle(
+            self.agent, self.arrived, dict(zip(self.keys, json_text.elements(self.body), strict=True)), ended=self.ended
+        )
