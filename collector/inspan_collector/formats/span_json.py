@@ -96,12 +96,13 @@ def keys(body: bytes) -> list[tuple[str, str]]:
     return [(head.trace_id, head.id) for head in heads(body)]
 
 
-def key(head: Head) -> Hashable:
-    """What makes two copies the same span: its trace_id and id."""
-    trace, span = head.trace_id, head.id
-    if "\0" in trace or "\0" in span:
-        return trace, span
-    return f"{trace}\0{span}"  # half the memory of a tuple
+def keys_of(heads: Sequence[Head]) -> list[Hashable]:
+    """What makes two copies the same span, of each: its trace_id and id."""
+    joined = [f"{head.trace_id}\0{head.id}" for head in heads]  # half the memory of a tuple
+    if "".join(joined).count("\0") == len(heads):
+        return [*joined]
+    pairs = [(head.trace_id, head.id) for head in heads]  # of an id with a NUL in it, which the upstream will refuse
+    return [key if key.count("\0") == 1 else pair for key, pair in zip(joined, pairs, strict=True)]
 
 
 def copies(body: bytes, heads: Sequence[Head]) -> tuple[dict[Hashable, bytes], dict[Hashable, bytes]]:
@@ -112,10 +113,10 @@ def copies(body: bytes, heads: Sequence[Head]) -> tuple[dict[Hashable, bytes], d
     opened: dict[Hashable, bytes] = {}
     ended: dict[Hashable, bytes] = {}
     spans = json_text.decode(_spans, body)
-    for head, span in zip(heads, spans, strict=True):
-        (opened if head.end_timestamp is None else ended)[key(head)] = bytes(span)
-    for both in opened.keys() & ended.keys():
-        del opened[both]
+    for key, head, span in zip(keys_of(heads), heads, spans, strict=True):
+        (opened if head.end_timestamp is None else ended)[key] = bytes(span)
+    for key in opened.keys() & ended.keys():
+        del opened[key]
     return opened, ended
 
 
@@ -125,12 +126,12 @@ def ended(body: bytes, heads: Sequence[Head]) -> tuple[bytes, int, int]:
     An upstream that cannot update a span is told of it once: of several ended copies in a body the last one is kept.
     heads: of the body's spans.
     """
-    chosen: dict[Hashable, int] = {key(head): i for i, head in enumerate(heads) if head.end_timestamp is not None}
+    ends = [head.end_timestamp is not None for head in heads]
+    chosen = {key: index for index, (key, has_ended) in enumerate(zip(keys_of(heads), ends, strict=True)) if has_ended}
     if len(chosen) == len(heads):
         return body, len(heads), 0
     spans = json_text.elements(body)
-    ended = sum(head.end_timestamp is not None for head in heads)
-    return array_of([spans[index] for index in sorted(chosen.values())]), len(chosen), ended - len(chosen)
+    return array_of([spans[index] for index in sorted(chosen.values())]), len(chosen), sum(ends) - len(chosen)
 
 
 def read(body: bytes, member: str) -> tuple[bytes, Scan]:

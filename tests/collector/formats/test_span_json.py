@@ -81,7 +81,13 @@ def test_a_body_is_taken_apart_into_one_copy_of_each_span_by_its_key(rng):
 def test_no_two_spans_have_one_key_whatever_their_ids_hold():
     parts = ("a", "a\0", "\0a", "\0", "a\0a", "b")
     heads = [fmt.Head(id=span, trace_id=trace) for span in parts for trace in parts]
-    assert len({fmt.key(head) for head in heads}) == len(heads)
+    assert len(set(fmt.keys_of(heads))) == len(heads)
+
+
+def test_a_span_has_the_same_key_whatever_its_neighbours_are_called():
+    span, odd = fmt.Head(id="s", trace_id="t"), fmt.Head(id="\0", trace_id="t")
+    assert fmt.keys_of([span]) == [fmt.keys_of([odd, span])[1]]
+    assert fmt.keys_of([odd]) == [fmt.keys_of([odd, span])[0]]
 
 
 def test_joining_keeps_every_copy_in_order(rng):
