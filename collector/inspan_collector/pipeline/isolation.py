@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from inspan_collector.batch import Batch
 from inspan_collector.chunk import Chunk
@@ -19,6 +19,15 @@ SEARCH: Final = 3  # steps without a witness before all is blamed on the destina
 Condemn = Callable[[Batch, int, str], None]  # a piece, the status, and why
 
 
+class Held(NamedTuple):
+    """A refused piece. tried: as it is; else it is what was left of one. doubted: everything was refused then."""
+
+    piece: Batch
+    error: Isolate
+    tried: bool = True
+    doubted: bool = False
+
+
 class Isolation:
     """The refused pieces of one delivery, until something shows who is to blame.
 
@@ -30,7 +39,7 @@ class Isolation:
     def __init__(self, destination: Destination, condemn: Condemn) -> None:
         self.destination = destination
         self.condemn = condemn
-        self.refused: deque[tuple[Batch, Isolate]] = deque()
+        self.refused: deque[Held] = deque()
         self.mark: Mark | None = None  # where the tally stood when the first piece was refused
         self.steps = 0  # of the search for a witness
         self.acquitted = False  # all was blamed on the destination: what was refused until then is to be tried again
@@ -40,17 +49,18 @@ class Isolation:
 
     def pieces(self) -> list[Batch]:
         """What is held here."""
-        return [piece for piece, _ in self.refused]
+        return [held.piece for held in self.refused]
 
     def refuse(self, piece: Batch, error: Isolate) -> list[Batch]:
         """Take a refused piece. Returns what can be tried at once: the rest, where some spans do not even parse."""
         if self.mark is not None:
-            self.refused.append((piece, error))
+            witnessed = self.mark.witnessed(self.destination.tally)
+            self.refused.append(Held(piece, error, doubted=self.acquitted and not witnessed))
             return []
         sound = self._sound(piece, error)
         if sound is None:
             self.mark = Mark.of(self.destination.tally, piece.format)
-            self.refused.append((piece, error))
+            self.refused.append(Held(piece, error))
             return []
         return [Batch(sound)] if sound else []
 
@@ -59,8 +69,8 @@ class Isolation:
         if not self.refused or self.mark is None or not self.mark.witnessed(self.destination.tally):
             return []
         work: list[Batch] = []
-        for piece, error in self.refused:
-            if self.acquitted:
+        for piece, error, tried, doubted in self.refused:
+            if doubted or not tried:
                 work.append(piece)
             elif piece.spans == 1:
                 self.condemn(piece, error.status, error.words)
@@ -79,9 +89,9 @@ class Isolation:
             await asyncio.wait({destination.searching})
             return []
         self.steps += 1
-        piece, error = self.refused.popleft()
-        if self.steps > SEARCH or destination.gate.state == "paused":
-            self.acquitted = True
+        piece, error = self._next()
+        if self.steps > SEARCH or piece.spans == 1 or destination.gate.state == "paused":
+            self._acquit()
             destination.pause(f"refuses_everything: {error}", piece.spans, error.words, wait=SECOND_LOOK)
         else:
             destination.begin_search()
@@ -90,8 +100,19 @@ class Isolation:
         if self.steps == 1:
             return halve(destination.queue, piece)
         first, rest = first_and_rest(destination.queue, piece)
-        self.refused.append((rest, error))
+        self.refused.append(Held(rest, error, tried=False, doubted=self.acquitted))
         return [first]
+
+    def _next(self) -> tuple[Batch, Isolate]:
+        """What tells something new: a piece that can be made smaller, or was never sent as it is. Else the first."""
+        new = (index for index, held in enumerate(self.refused) if held.piece.spans > 1 or not held.tried)
+        self.refused.rotate(-next(new, 0))
+        held = self.refused.popleft()
+        return held.piece, held.error
+
+    def _acquit(self) -> None:
+        self.acquitted = True
+        self.refused = deque(held._replace(doubted=True) for held in self.refused)
 
     def close(self) -> None:
         """The delivery is over: nobody waits for its search any more."""
