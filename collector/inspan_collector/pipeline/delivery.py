@@ -69,7 +69,7 @@ class Delivery:
             piece = self.in_hand = self.work.popleft()
             if self._expired(piece):
                 continue
-            probe = await self.destination.line.enter(self)
+            probe = await self.destination.line.enter(self, doubted=self.isolation.acquitted)
             if probe is None or self.destination.line.closed:
                 self._drop_all(DROPPED_SHUTDOWN, "not delivered before the drain deadline")
                 break
