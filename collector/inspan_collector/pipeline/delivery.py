@@ -56,6 +56,7 @@ class Delivery:
         """The deadline has come: stop the attempt in hand. `run` books the spans."""
         if self.attempt is not None:
             self.attempt.cancel()
+        self.destination.end_search()
 
     async def run(self) -> None:
         """Try until nothing is held, or the line is closed."""

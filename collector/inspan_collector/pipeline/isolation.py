@@ -27,6 +27,11 @@ class Held(NamedTuple):
     tried: bool = True
     doubted: bool = False
 
+    @property
+    def new(self) -> bool:
+        """Whether there is something in it that was not sent as it is yet."""
+        return self.piece.spans > 1 or not self.tried
+
 
 class Isolation:
     """The refused pieces of one delivery, until something shows who is to blame.
@@ -42,6 +47,7 @@ class Isolation:
         self.refused: deque[Held] = deque()
         self.mark: Mark | None = None  # where the tally stood when the first piece was refused
         self.steps = 0  # of the search for a witness
+        self.patience: float | None = None  # loop time until which spans that stand alone wait for what others find
         self.acquitted = False  # all was blamed on the destination: what was refused until then is to be tried again
 
     def __repr__(self) -> str:
@@ -78,19 +84,18 @@ class Isolation:
                 work.extend(halve(self.destination.queue, piece))
         self.refused.clear()
         self.steps = 0
+        self.patience = None
         self.acquitted = False
         return work
 
     async def search(self) -> list[Batch]:
         """No witness: what to try, smaller each time. Empty where another delivery has looked meanwhile."""
         destination = self.destination
-        if self.steps == 0 and destination.searching is not None and not destination.line.closed:
-            # A systemic refusal must not cost a search for each slot.
-            await asyncio.wait({destination.searching})
+        if not destination.line.closed and await self._others_look():
             return []
         self.steps += 1
-        piece, error = self._next()
-        if self.steps > SEARCH or piece.spans == 1 or destination.gate.state == "paused":
+        piece, error, tried, _ = self._next()
+        if self.steps > SEARCH or (piece.spans == 1 and tried) or destination.gate.state == "paused":
             self._acquit()
             destination.pause(f"refuses_everything: {error}", piece.spans, error.words, wait=SECOND_LOOK)
         else:
@@ -103,12 +108,30 @@ class Isolation:
         self.refused.append(Held(rest, error, tried=False, doubted=self.acquitted))
         return [first]
 
-    def _next(self) -> tuple[Batch, Isolate]:
-        """What tells something new: a piece that can be made smaller, or was never sent as it is. Else the first."""
-        new = (index for index, held in enumerate(self.refused) if held.piece.spans > 1 or not held.tried)
-        self.refused.rotate(-next(new, 0))
-        held = self.refused.popleft()
-        return held.piece, held.error
+    async def _others_look(self) -> bool:
+        """Wait while others may find a witness. False where it is for us to look."""
+        destination = self.destination
+        if self.steps == 0 and destination.searching is not None:
+            # A systemic refusal must not cost a search for each slot.
+            await asyncio.wait({destination.searching})
+            return True
+        if destination.gate.state == "paused" or any(held.new for held in self.refused):
+            return False
+        # Each stands alone, and would be refused again. The gate is open: spans that come now are sent, and tell more.
+        now = destination.clock()
+        self.patience = self.patience or now + SECOND_LOOK
+        destination.begin_search()
+        self.steps = self.steps or 1
+        destination.poke()
+        if destination.searching is not None and now < self.patience:
+            await asyncio.wait({destination.searching}, timeout=self.patience - now)
+            return True
+        return False
+
+    def _next(self) -> Held:
+        """What tells something new, else the first."""
+        self.refused.rotate(-next((index for index, held in enumerate(self.refused) if held.new), 0))
+        return self.refused.popleft()
 
     def _acquit(self) -> None:
         self.acquitted = True

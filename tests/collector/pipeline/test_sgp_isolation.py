@@ -50,18 +50,53 @@ def test_a_span_that_is_refused_alone_is_not_sent_again_but_to_see_whether_the_u
         upstream = SgpUpstream()
         rig = Rig(upstream)
         post(rig, KINDS["its own parent"].make(1))
+        await asyncio.sleep(SECOND_LOOK)
+        assert [put.status for put in upstream.puts] == [409]
+        assert rig.destination.gate.state == "open"
         await asyncio.sleep(1)
         assert [put.status for put in upstream.puts] == [409]
         assert rig.destination.gate.state == "paused"
         await asyncio.sleep(SECOND_LOOK + 2 * PROBE_PAUSED)
         waits = [later.at - sooner.at for sooner, later in itertools.pairwise(upstream.puts)]
-        assert waits == pytest.approx([SECOND_LOOK, PROBE_PAUSED, PROBE_PAUSED], abs=0.1)
+        assert waits == pytest.approx([2 * SECOND_LOOK, PROBE_PAUSED, PROBE_PAUSED], abs=0.1)
         assert rig.books() == {"enqueued": 1, "in_flight": 1}
         post(rig, good(1))
         await asyncio.sleep(PROBE_PAUSED + 1)
         # The good one went first, and a single refusal beside it was enough.
         assert [put.status for put in upstream.puts[4:]] == [200, 409]
         assert await rig.drained() == {"enqueued": 2, "delivered": 1, "quarantined": 1}
+
+    run(main())
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 8])
+@pytest.mark.parametrize("delay", [0.0, 0.05, 0.3])
+def test_a_span_that_is_refused_alone_stops_nobody_where_others_are_taken(concurrency: int, delay: float) -> None:
+    async def main() -> None:
+        upstream = SgpUpstream(delay=delay)
+        rig = Rig(upstream, concurrency=concurrency, batch={"max_spans": 1, "linger": 0})
+        bad = [KINDS["NUL in its trace_id"].make(number) for number in range(5)]
+        for number in range(100):
+            post(rig, bad[number // 20] if number % 20 == 10 else good(number))
+            await asyncio.sleep(0.4)
+        await asyncio.sleep(SECOND_LOOK)
+        assert "paused" not in rig.kinds()
+        assert set(refused(upstream.puts).values()) == {1}
+        assert keys(quarantined(rig)) == keys(bad)
+        assert await rig.drained() == {"enqueued": 100, "delivered": 95, "quarantined": 5}
+
+    run(main())
+
+
+def test_a_span_that_waits_for_a_witness_does_not_hold_up_the_end_of_a_drain() -> None:
+    async def main() -> None:
+        upstream = SgpUpstream()
+        rig = Rig(upstream)
+        post(rig, KINDS["NUL in its id"].make(1))
+        await asyncio.sleep(0.5)
+        began = asyncio.get_running_loop().time()
+        assert await rig.drained(deadline=0.2) == {"enqueued": 1, "dropped_shutdown": 1}
+        assert asyncio.get_running_loop().time() == pytest.approx(began + 0.2)
 
     run(main())
 
