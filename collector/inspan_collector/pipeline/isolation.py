@@ -95,7 +95,8 @@ class Isolation:
             return []
         self.steps += 1
         piece, error, tried, _ = self._next()
-        if self.steps > SEARCH or (piece.spans == 1 and tried) or destination.gate.state == "paused":
+        alone = piece.spans == 1 and tried and destination.gate.state == "open"
+        if self.steps > SEARCH or alone or destination.gate.state == "paused":
             self._acquit()
             destination.pause(f"refuses_everything: {error}", piece.spans, error.words, wait=SECOND_LOOK)
         else:
@@ -115,18 +116,21 @@ class Isolation:
             # A systemic refusal must not cost a search for each slot.
             await asyncio.wait({destination.searching})
             return True
-        if destination.gate.state == "paused" or any(held.new for held in self.refused):
+        gate = destination.gate
+        if gate.state == "paused" or any(held.new for held in self.refused):
             return False
-        # Each stands alone, and would be refused again. The gate is open: spans that come now are sent, and tell more.
+        others = gate.probing or destination.line.waiting or destination.queue.oldest() is not None
+        if gate.state == "shut" and not others:
+            return False  # nobody else can probe
+        # Each stands alone, and would be refused again. What comes now tells more.
         now = destination.clock()
-        self.patience = self.patience or now + SECOND_LOOK
-        destination.begin_search()
-        self.steps = self.steps or 1
+        if self.patience is None or gate.state == "shut":
+            self.patience = now + SECOND_LOOK
+        if now >= self.patience:
+            return False
         destination.poke()
-        if destination.searching is not None and now < self.patience:
-            await asyncio.wait({destination.searching}, timeout=self.patience - now)
-            return True
-        return False
+        await asyncio.wait({destination.hope()}, timeout=self.patience - now)
+        return True
 
     def _next(self) -> Held:
         """What tells something new, else the first."""

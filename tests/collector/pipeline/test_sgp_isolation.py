@@ -12,6 +12,7 @@ from tests.collector.pipeline.rig import Rig
 from tests.collector.pipeline.sgp_upstream import Put, SgpUpstream
 from tests.virtual_time import run
 
+from inspan_collector.errors import Later
 from inspan_collector.gate import PROBE_PAUSED, SECOND_LOOK
 from inspan_collector.pipeline.evidence import STALE
 
@@ -84,6 +85,34 @@ def test_a_span_that_is_refused_alone_stops_nobody_where_others_are_taken(concur
         assert set(refused(upstream.puts).values()) == {1}
         assert keys(quarantined(rig)) == keys(bad)
         assert await rig.drained() == {"enqueued": 100, "delivered": 95, "quarantined": 5}
+
+    run(main())
+
+
+@pytest.mark.parametrize("witness", [True, False])
+def test_a_span_that_waits_for_a_witness_cuts_no_time_short_that_the_upstream_asks_for(witness: bool) -> None:
+    async def main() -> None:
+        upstream = SgpUpstream()
+        rig = Rig(upstream, batch={"linger": 0})
+        asked: list[float] = []
+
+        def later(_: object, __: object) -> None:
+            asked.append(asyncio.get_running_loop().time())
+            raise Later("503", retry_after=100.0)
+
+        post(rig, KINDS["NUL in its id"].make(1))
+        await asyncio.sleep(1)
+        upstream.rules.append(later)
+        post(rig, good(1), *([] if witness else [KINDS["NUL in its id"].make(2)]))
+        await asyncio.sleep(99)
+        assert len(asked) == 1
+        upstream.rules.clear()
+        await asyncio.sleep(10)
+        assert set(refused(upstream.puts).values()) == {1}
+        assert rig.kinds()[0] == "gate_shut"
+        assert "paused" not in rig.kinds()
+        expected = {"enqueued": 2, "delivered": 1, "quarantined": 1}
+        assert await rig.drained() == (expected if witness else expected | {"enqueued": 3, "quarantined": 2})
 
     run(main())
 
