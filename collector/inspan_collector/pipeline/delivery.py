@@ -54,6 +54,7 @@ class Delivery:
         """The deadline has come: stop the attempt in hand. `run` books the spans."""
         if self.attempt is not None:
             self.attempt.cancel()
+        self.destination.end_search()
 
     async def run(self) -> None:
         """Try until nothing is held, or the line is closed."""
@@ -67,7 +68,7 @@ class Delivery:
             piece = self.in_hand = self.work.popleft()
             if self._expired(piece):
                 continue
-            probe = await self.destination.line.enter(self)
+            probe = await self.destination.line.enter(self, doubted=self.isolation.acquitted)
             if probe is None or self.destination.line.closed:
                 self._drop_all(DROPPED_SHUTDOWN, "not delivered before the drain deadline")
                 break

@@ -111,6 +111,7 @@ class Destination:
         self.quarantine = Quarantine(events.wall)
         self.learned_bytes = self.max_batch_bytes
         self.searching: asyncio.Future[None] | None = None  # done when the search for a witness has ended
+        self.hoping: asyncio.Future[None] | None = None  # the same, for those who wait for one and do not search
         self.poked: Callable[[], None] = lambda: None
         self.sent_bytes = 0
         self.batch_spans = Histogram(SPANS)
@@ -154,11 +155,18 @@ class Destination:
         if self.searching is None:
             self.searching = asyncio.get_running_loop().create_future()
 
+    def hope(self) -> "asyncio.Future[None]":
+        """Done when there may be a witness, or there is none to be had. Nobody waits for who waits for this."""
+        if self.hoping is None:
+            self.hoping = asyncio.get_running_loop().create_future()
+        return self.hoping
+
     def end_search(self) -> None:
         """There is a witness, or there is none to be had."""
-        if self.searching is not None:
-            self.searching.set_result(None)
-            self.searching = None
+        for waited in (self.searching, self.hoping):
+            if waited is not None:
+                waited.set_result(None)
+        self.searching = self.hoping = None
 
     def learn(self, most: int) -> None:
         """The upstream said 413: batches hold at most so many bytes from now on."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from inspan_collector.batch import Batch
 from inspan_collector.chunk import Chunk
@@ -19,6 +19,20 @@ SEARCH: Final = 3  # steps without a witness before all is blamed on the destina
 Condemn = Callable[[Batch, int, str], None]  # a piece, the status, and why
 
 
+class Held(NamedTuple):
+    """A refused piece. tried: as it is; else it is what was left of one. doubted: everything was refused then."""
+
+    piece: Batch
+    error: Isolate
+    tried: bool = True
+    doubted: bool = False
+
+    @property
+    def new(self) -> bool:
+        """Whether there is something in it that was not sent as it is yet."""
+        return self.piece.spans > 1 or not self.tried
+
+
 class Isolation:
     """The refused pieces of one delivery, until something shows who is to blame.
 
@@ -30,9 +44,10 @@ class Isolation:
     def __init__(self, destination: Destination, condemn: Condemn) -> None:
         self.destination = destination
         self.condemn = condemn
-        self.refused: deque[tuple[Batch, Isolate]] = deque()
+        self.refused: deque[Held] = deque()
         self.mark: Mark | None = None  # where the tally stood when the first piece was refused
         self.steps = 0  # of the search for a witness
+        self.patience: float | None = None  # loop time until which spans that stand alone wait for what others find
         self.acquitted = False  # all was blamed on the destination: what was refused until then is to be tried again
 
     def __repr__(self) -> str:
@@ -40,17 +55,18 @@ class Isolation:
 
     def pieces(self) -> list[Batch]:
         """What is held here."""
-        return [piece for piece, _ in self.refused]
+        return [held.piece for held in self.refused]
 
     def refuse(self, piece: Batch, error: Isolate) -> list[Batch]:
         """Take a refused piece. Returns what can be tried at once: the rest, where some spans do not even parse."""
         if self.mark is not None:
-            self.refused.append((piece, error))
+            witnessed = self.mark.witnessed(self.destination.tally)
+            self.refused.append(Held(piece, error, doubted=self.acquitted and not witnessed))
             return []
         sound = self._sound(piece, error)
         if sound is None:
             self.mark = Mark.of(self.destination.tally, piece.format)
-            self.refused.append((piece, error))
+            self.refused.append(Held(piece, error))
             return []
         return [Batch(sound)] if sound else []
 
@@ -59,8 +75,8 @@ class Isolation:
         if not self.refused or self.mark is None or not self.mark.witnessed(self.destination.tally):
             return []
         work: list[Batch] = []
-        for piece, error in self.refused:
-            if self.acquitted:
+        for piece, error, tried, doubted in self.refused:
+            if doubted or not tried:
                 work.append(piece)
             elif piece.spans == 1:
                 self.condemn(piece, error.status, error.words)
@@ -68,20 +84,20 @@ class Isolation:
                 work.extend(halve(self.destination.queue, piece))
         self.refused.clear()
         self.steps = 0
+        self.patience = None
         self.acquitted = False
         return work
 
     async def search(self) -> list[Batch]:
         """No witness: what to try, smaller each time. Empty where another delivery has looked meanwhile."""
         destination = self.destination
-        if self.steps == 0 and destination.searching is not None and not destination.line.closed:
-            # A systemic refusal must not cost a search for each slot.
-            await asyncio.wait({destination.searching})
+        if not destination.line.closed and await self._others_look():
             return []
         self.steps += 1
-        piece, error = self.refused.popleft()
-        if self.steps > SEARCH or destination.gate.state == "paused":
-            self.acquitted = True
+        piece, error, tried, _ = self._next()
+        alone = piece.spans == 1 and tried and destination.gate.state == "open"
+        if self.steps > SEARCH or alone or destination.gate.state == "paused":
+            self._acquit()
             destination.pause(f"refuses_everything: {error}", piece.spans, error.words, wait=SECOND_LOOK)
         else:
             destination.begin_search()
@@ -90,8 +106,40 @@ class Isolation:
         if self.steps == 1:
             return halve(destination.queue, piece)
         first, rest = first_and_rest(destination.queue, piece)
-        self.refused.append((rest, error))
+        self.refused.append(Held(rest, error, tried=False, doubted=self.acquitted))
         return [first]
+
+    async def _others_look(self) -> bool:
+        """Wait while others may find a witness. False where it is for us to look."""
+        destination = self.destination
+        if self.steps == 0 and destination.searching is not None:
+            # A systemic refusal must not cost a search for each slot.
+            await asyncio.wait({destination.searching})
+            return True
+        gate = destination.gate
+        if gate.state == "paused" or any(held.new for held in self.refused):
+            return False
+        others = gate.probing or destination.line.waiting or destination.queue.oldest() is not None
+        if gate.state == "shut" and not others:
+            return False  # nobody else can probe
+        # Each stands alone, and would be refused again. What comes now tells more.
+        now = destination.clock()
+        if self.patience is None or gate.state == "shut":
+            self.patience = now + SECOND_LOOK
+        if now >= self.patience:
+            return False
+        destination.poke()
+        await asyncio.wait({destination.hope()}, timeout=self.patience - now)
+        return True
+
+    def _next(self) -> Held:
+        """What tells something new, else the first."""
+        self.refused.rotate(-next((index for index, held in enumerate(self.refused) if held.new), 0))
+        return self.refused.popleft()
+
+    def _acquit(self) -> None:
+        self.acquitted = True
+        self.refused = deque(held._replace(doubted=True) for held in self.refused)
 
     def close(self) -> None:
         """The delivery is over: nobody waits for its search any more."""

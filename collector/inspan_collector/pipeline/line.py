@@ -9,6 +9,9 @@ from inspan_collector.gate import Gate
 class Line:
     """First come, first served, but the one that failed last lets another go first: no batch can hold a gate shut.
 
+    Those in doubt (refused, like everything else, and waiting for a witness) and the others take turns: however many
+    they are, one side cannot keep out the other.
+
     clock: loop time in seconds. changed: called when another one waits or goes, so that a batch can be taken for it.
     """
 
@@ -17,14 +20,16 @@ class Line:
         self.clock = clock
         self.changed = changed
         self.waiting: dict[object, asyncio.Future[bool | None]] = {}  # in the order of arrival
+        self.doubted: dict[object, bool] = {}  # of those that wait
         self.last: object = None
+        self.last_doubted = False  # of the last probe
         self.timer: asyncio.TimerHandle | None = None
         self.closed = False
 
     def __repr__(self) -> str:
         return f"<Line {len(self.waiting)} waiting at {self.gate!r}>"
 
-    async def enter(self, who: object) -> bool | None:
+    async def enter(self, who: object, *, doubted: bool = False) -> bool | None:
         """Wait until an attempt may start. True where it is the probe; None where the line is closed for good."""
         if self.closed:
             return None
@@ -32,6 +37,7 @@ class Line:
             return self.gate.enter()
         place: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
         self.waiting[who] = place
+        self.doubted[who] = doubted
         self.changed()
         self.rearm()
         return await place
@@ -59,12 +65,14 @@ class Line:
 
     def _probe(self) -> None:
         self.timer = None
-        who = next((who for who in self.waiting if who is not self.last), self.last)
-        if who in self.waiting:
+        if self.waiting:
+            who = min(self.waiting, key=lambda who: (who is self.last, self.doubted[who] is self.last_doubted))
+            self.last_doubted = self.doubted[who]
             self._admit(who)
 
     def _admit(self, who: object) -> None:
         place = self.waiting.pop(who)
+        del self.doubted[who]
         if not place.done():
             place.set_result(self.gate.enter())
         self.changed()
@@ -78,3 +86,4 @@ class Line:
             if not place.done():
                 place.set_result(None)
         self.waiting.clear()
+        self.doubted.clear()

@@ -82,11 +82,17 @@ class Pipeline:
     def _time_left(self) -> float | None:
         """Seconds until a batch can be taken; None until something changes."""
         destination = self.destination
-        slots = destination.config.concurrency if destination.gate.state == "open" else PROBES
-        if self.abandoned or len(self.deliveries) >= slots:
+        if self.abandoned or len(self.deliveries) >= self._places():
             return None
         left = destination.queue.waiting.time_left(destination.clock())
         return 0.0 if self.draining and left is not None else left
+
+    def _places(self) -> int:
+        """Deliveries that there may be. Did those that wait for a witness take them all, none could come and be it."""
+        if self.destination.gate.state != "open":
+            return PROBES + sum(delivery.isolation.acquitted for delivery in self.deliveries)
+        waiting = any(delivery.isolation.patience is not None for delivery in self.deliveries)
+        return max(self.destination.config.concurrency, PROBES if waiting else 1)
 
     def _start(self) -> None:
         destination = self.destination

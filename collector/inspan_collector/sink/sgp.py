@@ -1,11 +1,12 @@
 """The published contract of SGP's `/v5/spans/batch`: what it refuses, and how it upserts.
 
-Source: the docstring of `spans.upsert_batch` in scale_gp_beta 0.7.0.
+Source: scale_gp_beta 0.7.0, the docstring of `spans.upsert_batch` and SpanCreateParam. `type` may be any text: its
+list grows with the API.
 """
 
 import uuid
 from datetime import UTC, datetime
-from typing import Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -24,6 +25,11 @@ class Refused(Exception):
         self.status = status
 
 
+_Object = dict[str, msgspec.Raw]
+_ObsTrace = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]  # W3C Trace Context, as the SDK's comments say
+_ObsSpan = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+
+
 class Posted(msgspec.Struct, frozen=True, gc=False):
     """The fields of one posted copy that the contract speaks of."""
 
@@ -34,6 +40,14 @@ class Posted(msgspec.Struct, frozen=True, gc=False):
     parent_id: str | None = None
     group_id: str | None = None
     end_timestamp: datetime | None = None
+    input: _Object | None = None
+    output: _Object | None = None
+    expected: _Object | None = None
+    metadata: _Object | None = None
+    status: Literal["SUCCESS", "ERROR", "CANCELED"] | None = None
+    type: str | None = None
+    obs_trace_id: _ObsTrace | None = None
+    obs_span_id: _ObsSpan | None = None
 
 
 class _Batch(msgspec.Struct, frozen=True):
@@ -51,7 +65,7 @@ def read(body: bytes) -> tuple[list[Posted], bytes]:
     Errors: Refused.
     """
     if not body.isascii():
-        _require_utf8(body)
+        body = _with_sound_text(body)
     try:
         copies = _BATCH.decode(body).items
     except msgspec.ValidationError as why:
@@ -68,7 +82,7 @@ def read(body: bytes) -> tuple[list[Posted], bytes]:
 def _with_ids(copies: list[Posted], body: bytes) -> tuple[list[Posted], bytes]:
     if all(copy.id is not None for copy in copies):
         return copies, bytes(_MEMBERS.decode(body)["items"])
-    copies = [msgspec.structs.replace(copy, id=copy.id or str(uuid.uuid4())) for copy in copies]
+    copies = [msgspec.structs.replace(copy, id=str(uuid.uuid4()) if copy.id is None else copy.id) for copy in copies]
     posted = msgspec.json.decode(body)["items"]
     return copies, msgspec.json.encode([{**span, "id": copy.id} for span, copy in zip(posted, copies, strict=True)])
 
@@ -84,6 +98,8 @@ def _check(copy: Posted, where: str) -> None:
             _check_size(text, f"{where}.{field}")
     if copy.end_timestamp is not None and _utc(copy.end_timestamp) < _utc(copy.start_timestamp):
         raise Refused(422, f"{where}.end_timestamp: before start_timestamp")
+    if copy.obs_span_id is not None and copy.obs_trace_id is None:
+        raise Refused(422, f"{where}.obs_span_id: requires obs_trace_id")
 
 
 def _check_size(text: str, where: str) -> None:
@@ -94,25 +110,30 @@ def _check_size(text: str, where: str) -> None:
         raise Refused(400, f"{where}: {size} of at most {MAX_ID_BYTES} bytes")
 
 
-def _require_utf8(body: bytes) -> None:
+def _with_sound_text(body: bytes) -> bytes:
+    """What is not UTF-8 replaced by U+FFFD, as upstream; but not in an id, whose meaning it would change."""
     try:
         body.decode()
     except UnicodeDecodeError as why:
-        raise Refused(400, f"{_culprit(body)}: not UTF-8 at byte {why.start} of the body") from None
+        if (where := _culprit(body)) is not None:
+            raise Refused(400, f"{where}: not UTF-8 at byte {why.start} of the body") from None
+        return body.decode(errors="replace").encode()
+    return body
 
 
-def _culprit(body: bytes) -> str:
+def _culprit(body: bytes) -> str | None:
+    """The first id that is not UTF-8."""
     try:
         spans = _ITEMS.decode(body)["items"]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError):
-        return "body"
+        return None  # it is not even JSON of the right shape, which is said elsewhere
     for position, span in enumerate(spans):
-        for field, value in span.items():
+        for field in filter(span.__contains__, _IDS):
             try:
-                bytes(value).decode()
+                bytes(span[field]).decode()
             except UnicodeDecodeError:
                 return f"items[{position}].{field}"
-    return "body"
+    return None
 
 
 def _utc(moment: datetime) -> datetime:

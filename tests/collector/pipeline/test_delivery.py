@@ -179,15 +179,15 @@ def test_a_lone_poisoned_span_waits_for_a_witness():
     run(main())
 
 
-def test_a_poisoned_span_alone_stops_a_busy_destination_for_a_moment_only():
+def test_a_poisoned_span_alone_does_not_stop_a_destination():
     async def main() -> None:
         upstream = Upstream(poison(1))
         rig = Rig(upstream)
         rig.post()
         await asyncio.sleep(1)
-        assert rig.destination.gate.state == "paused"
+        assert rig.destination.gate.state == "open"
         rig.post(5)
-        await asyncio.sleep(3)
+        await asyncio.sleep(0.5)
         assert upstream.taken == [2, 3, 4, 5, 6]
         assert await rig.drained() == {"enqueued": 6, "delivered": 5, "quarantined": 1}
 

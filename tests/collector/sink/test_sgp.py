@@ -1,6 +1,7 @@
 """The contract of SGP's batch endpoint, clause by clause. Source: scale_gp_beta 0.7.0, `spans.upsert_batch`."""
 
 import itertools
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -43,6 +44,15 @@ async def test_the_api_key_is_asked_for_where_one_is_set(client):
         assert sink.count().spans == 1
 
 
+async def test_every_field_of_the_contract_is_taken_where_it_is_right_and_null_is_none(client):
+    objects = {field: {"text": ["a", 1, None]} for field in ("input", "output", "expected", "metadata")}
+    more = {"status": "CANCELED", "type": "AGENT_TRACER", "obs_trace_id": "0a" * 16, "obs_span_id": "0a" * 8}
+    full = sgp_span(**objects, **more, parent_id="p", group_id="g", end_timestamp=END)
+    empty = sgp_span("s2", **dict.fromkeys(full.keys() - sgp_span().keys()))
+    async with Sink() as sink:
+        assert await put(client, sink, full, empty) == (200, {"items": [full, empty], "object": "list"})
+
+
 async def test_a_thousand_spans_are_taken_and_one_more_is_422(client):
     spans = [sgp_span(str(number)) for number in range(1001)]
     async with Sink() as sink:
@@ -61,7 +71,24 @@ async def test_a_missing_field_is_422_and_named(client, field):
         assert field in answer["detail"] and "items[1]" in answer["detail"]
 
 
-@pytest.mark.parametrize("fields", [{"name": 3}, {"start_timestamp": "yesterday"}, {"id": 7}])
+WRONG = [
+    {"name": 3},
+    {"start_timestamp": "yesterday"},
+    {"id": 7},
+    {"parent_id": []},
+    {"input": "bare"},
+    {"output": [{}]},
+    {"expected": 1},
+    {"metadata": True},
+    {"status": "OK"},
+    {"type": 1},
+    {"obs_trace_id": "A" * 32},
+    {"obs_span_id": "a" * 15, "obs_trace_id": "a" * 32},
+    {"obs_span_id": "a" * 16},
+]
+
+
+@pytest.mark.parametrize("fields", WRONG, ids=str)
 async def test_a_field_of_the_wrong_type_is_422_and_named(client, fields):
     async with Sink() as sink:
         status, answer = await put(client, sink, {**sgp_span(), **fields})
@@ -85,16 +112,26 @@ async def test_nul_in_an_id_is_400_and_named(client, field):
         assert f"items[0].{field}" in answer["detail"]
 
 
-@pytest.mark.parametrize("field", [b"id", b"input"])
-async def test_invalid_utf8_is_400_and_the_field_named(client, field):
-    body = b'{"items":[{"name":"n","trace_id":"t","start_timestamp":"2026-11-21T01:09:41Z","%b":"\xff"}]}' % field
+@pytest.mark.parametrize("field", [b"id", b"trace_id", b"parent_id", b"group_id"])
+async def test_invalid_utf8_in_an_id_is_400_and_the_field_named(client, field):
+    body = b'{"items":[{"name":"\xff","start_timestamp":"2026-11-21T01:09:41Z","trace_id":"t","%b":"\xff"}]}' % field
     async with Sink() as sink:
         status, answer, _ = await post(client, sink, body, JSON, "/v5/spans/batch")
         assert status == 400
         assert b"items[0]." + field in answer
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b'{"items":[\xff]}', b'{"items":[{"input":' + b"[" * 5000])
+async def test_invalid_utf8_and_nul_elsewhere_are_taken_and_the_first_is_replaced(client):
+    body = b'{"items":[{"name":"a\xffb","start_timestamp":"2026-11-21T01:09:41Z","trace_id":"t","id":"\xc3\xbc"}]}'
+    async with Sink() as sink:
+        status, answer, _ = await post(client, sink, body, JSON, "/v5/spans/batch")
+        assert status == 200
+        assert json.loads(answer)["items"][0] | {"name": "a\ufffdb", "id": "ü"} == json.loads(answer)["items"][0]
+        assert (await put(client, sink, sgp_span(name="a\0b", input={"text": "\0"})))[0] == 200
+        assert sink.count().rows == 2
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"items":[\xff]}', b'{"items":[{"other":' + b"[" * 5000])
 async def test_what_is_not_json_is_400(client, body):
     async with Sink() as sink:
         assert (await post(client, sink, body, JSON, "/v5/spans/batch"))[0] == 400
