@@ -73,11 +73,16 @@ def known(spans: Iterable[dict[str, Any]]) -> list[Seen]:
             message=span["metadata"].get("error_message", ""),
             start=micros(span["start_timestamp"]),
             end=micros(span["end_timestamp"]),
-            input=json.dumps(span["input"]),
-            output=json.dumps(span["output"]),
+            input=written(span["input"]),
+            output=written(span["output"]),
         )
         for span in spans
     )
+
+
+def written(value: Any) -> str:
+    """JSON as the SGP client writes it, and we with it: what is read back is compared letter by letter."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def micros(text: str) -> int:

@@ -7,8 +7,10 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
-from tests.e2e.json_tree import Seen, in_ids_of_the_agent, known, make_tree
+from scale_gp_beta import SGPClient
+from tests.e2e.json_tree import Seen, in_ids_of_the_agent, known, make_tree, written
 from tests.e2e.process import Process, answers, found, free_ports, get
 from tests.sidecar import Sidecar
 
@@ -16,8 +18,14 @@ TREES = 12
 JSON = {"content-type": "application/json"}
 
 
+@pytest.fixture
+def ddapm(running: str) -> str:
+    get(running + "/test/session/clear")
+    return running
+
+
 @pytest.fixture(scope="module")
-def ddapm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     program = found("INSPAN_TEST_DDAPM", "ddapm-test-agent")
     assert program, "ddapm-test-agent is not installed: `make test` does, and names it in INSPAN_TEST_DDAPM"
     api, otlp, grpc = free_ports(3)
@@ -66,6 +74,12 @@ def seen(span: dict[str, Any]) -> Seen:
     )
 
 
+def tree_in(taken: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[Seen]:
+    return in_ids_of_the_agent(
+        (digits(span["span_id"]), digits(span.get("parent_span_id", "")), seen(span)) for _, span in taken
+    )
+
+
 def test_the_tree_that_the_upstream_reads_is_the_one_that_was_posted(ddapm: str, rng: random.Random) -> None:
     trees = [make_tree(rng, rng.randrange(1, 60)) for _ in range(TREES)]
     spans = [span for tree in trees for span in tree]
@@ -82,7 +96,7 @@ def test_the_tree_that_the_upstream_reads_is_the_one_that_was_posted(ddapm: str,
         for number, tree in enumerate(trees):
             posted = [*tree, odd, started] if number == 0 else tree
             rng.shuffle(posted)
-            body = json.dumps(posted).encode()
+            body = written(posted).encode()
             headers = JSON if number % 2 else {**JSON, "content-encoding": "gzip"}
             status, _, answer = sidecar.post("/v1/spans", body if number % 2 else gzip.compress(body), headers)
             assert (status, json.loads(answer)) == (202, {"accepted": len(posted)})
@@ -92,10 +106,7 @@ def test_the_tree_that_the_upstream_reads_is_the_one_that_was_posted(ddapm: str,
         log = sidecar.text()
         ledger = sidecar.stop()
     taken = read(ddapm)
-    got = in_ids_of_the_agent(
-        (digits(span["span_id"]), digits(span.get("parent_span_id", "")), seen(span)) for _, span in taken
-    )
-    assert got == known(spans)
+    assert tree_in(taken) == known(spans)
     agents = {span["id"]: span["metadata"]["__agent_name__"] for span in spans}
     for resource, span in taken:
         assert resource == {"service.name": agents[attributes(span)["inspan.span_id"]], "service.version": "1.0"}
@@ -103,3 +114,18 @@ def test_the_tree_that_the_upstream_reads_is_the_one_that_was_posted(ddapm: str,
     assert "the day before" in log, "nobody is told which span it was, and why"
     assert ledger["destinations"] == {"ddapm": {"enqueued": len(spans) + 1, "delivered": len(spans), "quarantined": 1}}
     assert ledger["imbalance"] == 0
+
+
+def test_the_unmodified_sgp_client_feeds_an_otlp_backend(ddapm: str, rng: random.Random) -> None:
+    spans = make_tree(rng, 50)
+    destination = {"name": "ddapm", "kind": "otlp", "url": ddapm + "/v1/traces"}
+    with (
+        Sidecar({"destinations": [destination]}) as sidecar,
+        httpx.Client(transport=httpx.HTTPTransport(uds=str(sidecar.socket))) as http,
+        SGPClient(api_key="none", account_id="any", base_url="http://sidecar", http_client=http) as client,
+    ):
+        answer = client.spans.upsert_batch(items=spans)
+        assert [each.id for each in answer.items] == [span["id"] for span in spans]
+        sidecar.until('inspan_spans_delivered_total{destination="ddapm"}', len(spans))
+        sidecar.stop()
+    assert tree_in(read(ddapm)) == known(spans)

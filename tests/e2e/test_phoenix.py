@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from tests.e2e.json_tree import Seen, in_ids_of_the_agent, known, make_tree
+from tests.e2e.json_tree import Seen, in_ids_of_the_agent, known, make_tree, written
 from tests.e2e.otel_spans import Name, make_spans, names_in, provider
 from tests.e2e.process import Process, answers, found, free_ports, get, wait_until
 from tests.e2e.unix_session import ENDPOINT, UnixAdapter, unix_session
@@ -143,7 +143,7 @@ def test_a_trace_in_json_is_the_same_trace_in_phoenix(phoenix: Phoenix, rng: ran
     spans.append(call)
     destination = {"name": "phoenix", "kind": "otlp", "url": phoenix.url + "/v1/traces", "retry": {"max": "2s"}}
     with Sidecar({"destinations": [destination]}) as sidecar:
-        status, _, answer = sidecar.post("/v1/spans", json.dumps(spans).encode(), {"content-type": "application/json"})
+        status, _, answer = sidecar.post("/v1/spans", written(spans).encode(), {"content-type": "application/json"})
         assert (status, json.loads(answer)) == (202, {"accepted": len(spans)})
         sidecar.until('inspan_spans_delivered_total{destination="phoenix"}', len(spans))
         ledger = sidecar.stop()
