@@ -15,6 +15,8 @@ from inspan_collector.config.model import Config
 from inspan_collector.config.tree import struct_of
 from inspan_collector.gate import STATES
 from inspan_collector.ledger import DROPPED, REFUSALS
+from inspan_collector.translate.kinds import CLIENT, KINDS
+from inspan_collector.translate.span import KEPT
 
 ROOT = Path(__file__).parent.parent
 CONFIGURATION = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
@@ -23,6 +25,7 @@ ROW = re.compile(
     r"^\| `(?P<key>[a-z_.]+)` \| (?P<default>.*?) \| (?P<variable>.*?) \| (?P<meaning>.+) \|$", re.MULTILINE
 )
 DOCUMENTED = {row["key"]: row for row in ROW.finditer(CONFIGURATION)}
+TRANSLATE = (ROOT / "docs/translate.md").read_text(encoding="utf-8")
 METRICS = (ROOT / "collector/inspan_collector/metrics.py").read_text(encoding="utf-8")
 
 
@@ -87,6 +90,20 @@ def test_every_metric_is_listed() -> None:
     assert len(names) > 20
     missing = [name for name in names if f"inspan_{name}" not in OPERATIONS]
     assert missing == []
+
+
+@pytest.mark.parametrize("named", [named for named, kind in KINDS.items() if kind.openinference != "CHAIN"])
+def test_the_table_of_types_says_what_a_type_becomes(named: str) -> None:
+    kind = KINDS[named]
+    (row,) = [row for row in TRANSLATE.splitlines() if row[:1] == "|" and f"`{named}`" in row.split(" | ")[0]]
+    operation = f"`{kind.operation}`" if kind.operation else ""
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[1:] == [f"`{kind.openinference}`", operation, "CLIENT" if kind.span == CLIENT else "INTERNAL"]
+
+
+@pytest.mark.parametrize("member", KEPT)
+def test_every_member_that_is_kept_is_listed(member: str) -> None:
+    assert f"`{member}`" in TRANSLATE
 
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])

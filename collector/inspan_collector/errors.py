@@ -1,5 +1,9 @@
 """Errors that name the decision they ask for. Foreign errors stop at the door and become one of these."""
 
+from typing import Final
+
+UNSENT: Final = 0  # a status: the verdict is ours, and no upstream was asked
+
 
 class InspanError(Exception):
     """What we raise on purpose. The message says what is wrong and what to do."""
@@ -28,6 +32,10 @@ class NotTraces(MalformedChunk):
     """A well-formed OTLP body of metrics or logs: posted to the wrong path."""
 
 
+class Untranslatable(InspanError):
+    """A span that OTLP has no way to hold. The message names the member, what is expected of it, and what was found."""
+
+
 class TooLarge(InspanError):
     """A body, or what it inflates to, is over its limit."""
 
@@ -50,7 +58,7 @@ class Later(InspanError):
 
 
 class Isolate(InspanError):
-    """The upstream refuses something in this batch. status: of its answer; words: see Later."""
+    """Something in this batch is refused. status: of the upstream's answer, UNSENT without one; words: see Later."""
 
     def __init__(self, status: int, words: str) -> None:
         super().__init__(str(status))

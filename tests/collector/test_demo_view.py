@@ -22,11 +22,11 @@ from inspan_collector.sink.tally import Count
 
 
 def outcome() -> Outcome:
-    """What all parties say when 30 OTLP spans and 12 others went through."""
+    """What all parties say when 30 OTLP spans and 12 others went through, these to both upstreams."""
     books = Books(
         dialects={"otlp": Reception(30, 30), "spans": Reception(14, 12, {"queue_full": 2}), "sgp": Reception()},
         destinations={
-            "otlp": {"enqueued": 30, "delivered": 29, "dropped_rejected": 1},
+            "otlp": {"enqueued": 42, "delivered": 41, "dropped_rejected": 1},
             "sgp": {"enqueued": 12, "delivered": 12},
         },
         imbalance=0,
@@ -35,7 +35,7 @@ def outcome() -> Outcome:
         "otlp": Report(name="sdk", made=30, accepted=30, requests=2),
         "sgp": Report(name="plain", made=14, accepted=12, lost=2, requests=3),
     }
-    return Outcome(agents, books, count(spans=41, unique=41, rows=12), 0)
+    return Outcome(agents, books, count(spans=53, unique=53, rows=12), 0)
 
 
 def count(**known: int) -> Count:
@@ -56,7 +56,7 @@ def changed(path: str, value: object) -> Outcome:
 
 def test_what_is_accounted_for_agrees_even_where_spans_were_lost() -> None:
     assert [claim for claim in outcome().claims() if not claim.agrees] == []
-    assert outcome().ending() == "44 spans made, 41 upstream, 3 lost on the way."
+    assert outcome().ending() == "44 spans made, 41 upstream as OTLP (12 as SGP too), 3 lost on the way."
 
 
 @pytest.mark.parametrize(

@@ -69,12 +69,12 @@ async def test_every_destination_gets_its_formats_and_its_own_copy(tmp_path: Pat
             body = json.dumps(spans).encode()
             assert json.loads((await running.post(body, "/v1/spans", content_type=JSON)).body) == {"accepted": 3}
             ledger = await running.drained()
-        assert (first.count().spans, second.count().spans, sgp.count().spans) == (2, 2, 3)
-        # A file would keep an unfinished span for ever: it gets the two that have ended.
+        assert (first.count().spans, second.count().spans, sgp.count().spans) == (4, 4, 3)
+        # OTLP and a file would keep an unfinished span for ever: they get the two that have ended.
         assert ledger["destinations"]["files"] == {"enqueued": 4, "delivered": 4}
         assert {name: found["delivered"] for name, found in ledger["destinations"].items()} == {
-            "first": 2,
-            "second": 2,
+            "first": 4,
+            "second": 4,
             "sgp": 3,
             "files": 4,
         }
@@ -265,10 +265,10 @@ async def test_many_agents_and_every_dialect_at_once_end_in_balanced_books(tmp_p
             ledger = await running.drained()
         assert ledger["imbalance"] == 0
         assert ledger["destinations"] == {
-            "up": {"enqueued": 200, "delivered": 200},
+            "up": {"enqueued": 400, "delivered": 400},
             "sgp": {"enqueued": 200, "delivered": 200},
         }
-        assert sink.count().unique == 400
+        assert sink.count().unique == 600  # 200 of them in both formats
 
 
 async def test_a_request_that_could_never_be_held_is_too_large_and_not_told_to_wait(tmp_path: Path) -> None:

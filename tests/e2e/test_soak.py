@@ -94,13 +94,15 @@ def test_agents_sidecar_and_a_misbehaving_upstream_agree_on_every_span(tmp_path:
     assert scrapes > SECONDS / BETWEEN_SCRAPES / 4
     assert all(sums), "an agent got nothing through"
     books, accounts = ledger["dialects"], ledger["destinations"]
-    assert books["otlp"]["accepted"] == sums[0] + sums[1] == accounts["traces"]["enqueued"]
+    assert books["otlp"]["accepted"] == sums[0] + sums[1]
     assert books["spans"]["accepted"] == sums[2] + sums[3] == accounts["sgp"]["enqueued"]
+    assert accounts["traces"]["enqueued"] == sum(sums)  # those in JSON are translated
     for book in books.values():
         assert book["received"] == book["accepted"] + sum(book["refused"].values())
     assert ledger["imbalance"] == 0
-    assert all(account["delivered"] == account["enqueued"] for account in accounts.values()), log
-    assert count["spans"] == count["unique"] == sum(sums)
+    for account in accounts.values():  # where one queue was full, and the other was not, it books what it lost
+        assert account["delivered"] + account.get("dropped_queue_full", 0) == account["enqueued"], log
+    assert count["spans"] == count["unique"] == sum(account["delivered"] for account in accounts.values())
     assert min(count["answered"]["503"], count["resets"], count["hung"]) > 0, "the upstream was in a good mood"
     assert metrics['inspan_attempt_duration_seconds_count{decision="later",destination="sgp"}'] > 0
 

@@ -8,7 +8,7 @@ import msgspec
 from inspan_collector.demo.agents.report import Report
 from inspan_collector.demo.observed import Books
 from inspan_collector.demo.paint import BAD, BOLD, DIM, GOOD, Paint
-from inspan_collector.demo.scene import DIALECTS, OTLP, SGP
+from inspan_collector.demo.scene import DIALECTS, LEADS, OTLP, SGP
 from inspan_collector.ledger import DROPPED, FATES, PLACES, SOURCES
 from inspan_collector.sink.tally import Count
 
@@ -56,8 +56,10 @@ class Outcome(msgspec.Struct, frozen=True):
             dialect = self.books.dialects[DIALECTS[name]]
             yield Claim(f"{report.name}: made = accepted + lost", report.made, report.accepted + report.lost)
             yield Claim(f"{report.name}: accepted = dialect's", report.accepted, dialect.accepted)
-            words = f"dialect {DIALECTS[name]}: accepted = {name} enqueued"
-            yield Claim(words, dialect.accepted, self.books.of(name, "enqueued"))
+        for name, dialects in LEADS.items():
+            accepted = sum(self.books.dialects[dialect].accepted for dialect in dialects)
+            words = f"accepted over {' and '.join(dialects)} = {name} enqueued"
+            yield Claim(words, accepted, self.books.of(name, "enqueued"))
 
     def _laws(self) -> Iterator[Claim]:
         for name, book in self.books.dialects.items():
@@ -76,8 +78,10 @@ class Outcome(msgspec.Struct, frozen=True):
         """The sentence under the tables."""
         made = sum(report.made for report in self.agents.values())
         gone = sum(report.lost for report in self.agents.values())
-        gone += sum(self.books.dropped(name) + self.books.of(name, "quarantined") for name in DIALECTS)
-        return f"{made:,} spans made, {self.count.unique or 0:,} upstream, {gone:,} lost on the way."
+        gone += self.books.dropped(OTLP) + self.books.of(OTLP, "quarantined")  # which is to get all of them
+        rows = self.count.rows
+        otlp = (self.count.unique or 0) - rows
+        return f"{made:,} spans made, {otlp:,} upstream as OTLP ({rows:,} as SGP too), {gone:,} lost on the way."
 
 
 def tables(outcome: Outcome, paint: Paint) -> list[str]:

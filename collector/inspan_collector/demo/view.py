@@ -6,7 +6,7 @@ from typing import Final
 
 from inspan_collector.demo.observed import Destination, Event, Moment
 from inspan_collector.demo.paint import BAD, BOLD, COLUMNS, DIM, GOOD, WARN, Paint
-from inspan_collector.demo.scene import DIALECTS
+from inspan_collector.demo.scene import DIALECTS, LEADS
 
 WIDTH: Final = COLUMNS - 1  # the last column is left free: some terminals wrap as soon as it is written
 NAME: Final = 24
@@ -52,10 +52,10 @@ class View:
     def _sidecar(self, moment: Moment) -> list[str]:
         books = moment.status.ledger
         lines = [self._heading("sidecar", "received", "queued", "in flight", "delivered", "quarant.", "dropped")]
-        for name, dialect in DIALECTS.items():
+        for name, dialects in LEADS.items():
             places = (books.of(name, account) for account in ("queued", "in_flight", "delivered", "quarantined"))
-            received = books.dialects[dialect].received
-            lines.append(self._row(f"{dialect} to {name}", received, *places, books.dropped(name)))
+            received = sum(books.dialects[dialect].received for dialect in dialects)
+            lines.append(self._row(f"{', '.join(dialects)} to {name}", received, *places, books.dropped(name)))
         refused = sum(sum(book.refused.values()) for book in books.dialects.values())
         words = f"  {refused:,} refused; {moment.status.connections} agent connections; the books differ by "
         return [*lines, self.paint(words, DIM) + self.paint(str(books.imbalance), BAD if books.imbalance else GOOD)]

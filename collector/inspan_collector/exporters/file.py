@@ -54,6 +54,15 @@ class FileExporter:
             await asyncio.wait(self.writing, timeout=LAST_WRITE)
         self.thread.shutdown(wait=False, cancel_futures=True)
 
+    def room(self, format: Format, size: int, spans: int) -> int:
+        """See Exporter.room."""
+        del format, spans
+        return size * self.working
+
+    def faults(self, format: Format, body: bytes) -> list[tuple[int, str]]:
+        """What nobody could read back."""
+        return format.faults(body)
+
     async def encode(self, format: Format, body: bytes) -> bytes:
         """The record or lines that will be appended."""
         if format.name == "otlp_protobuf":

@@ -52,6 +52,15 @@ class HttpExporter:
         self.compressor.close()
         await self.pool.close()
 
+    def room(self, format: Format, size: int, spans: int) -> int:
+        """See Exporter.room."""
+        del format, spans
+        return size * self.working
+
+    def faults(self, format: Format, body: bytes) -> list[tuple[int, str]]:
+        """What no upstream can parse: it gets what the agent sent."""
+        return format.faults(body)
+
     async def encode(self, format: Format, body: bytes) -> bytes:
         """The body framed and compressed."""
         del format

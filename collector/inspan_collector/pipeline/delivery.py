@@ -9,7 +9,7 @@ import time
 from collections import Counter, deque
 
 from inspan_collector.batch import Batch
-from inspan_collector.errors import Isolate, Later, Pause
+from inspan_collector.errors import UNSENT, Isolate, Later, Pause
 from inspan_collector.formats import FORMATS
 from inspan_collector.ledger import (
     DELIVERED,
@@ -90,7 +90,7 @@ class Delivery:
     async def _send(self, piece: Batch) -> Receipt:
         destination = self.destination
         form = FORMATS[piece.format]
-        working = piece.size * destination.exporter.working
+        working = destination.exporter.room(form, piece.size, piece.spans)
         async with destination.attempts, destination.room.hold(working) as grant:
             async with destination.encoding:
                 payload = await destination.exporter.encode(form, form.join([chunk.body for chunk in piece.chunks]))
@@ -175,6 +175,10 @@ class Delivery:
             self.work.append(piece)
 
     def _isolate(self, piece: Batch, error: Isolate, *, probe: bool) -> None:
+        if error.status == UNSENT:  # nobody was asked: it says nothing of the upstream
+            self._withdraw(probe=probe)
+            self.work.extend(self.isolation.refuse(piece, error))
+            return
         destination = self.destination
         gate = destination.gate
         self.suspicion.failed(piece.format, refused=True)
@@ -197,8 +201,7 @@ class Delivery:
 
         Only the smallest piece is cut: a long outage makes a dozen pieces of a batch, not one for each span.
         """
-        destination = self.destination
-        alone = destination.line.lone(self) and destination.queue.waiting.time_left(destination.clock()) is None
+        alone = self.destination.line.lone(self) and not self.destination.more_to_come()
         return alone and piece.failures >= 2 and all(piece.spans <= other.spans for other in self.work)
 
     # Fates
@@ -208,7 +211,7 @@ class Delivery:
         for chunk in piece.chunks:
             destination.quarantine.put(chunk.format, chunk.body, chunk.spans, status, message)
         destination.queue.settle(piece.chunks, QUARANTINED, destination.clock())
-        reason = f"refused for good with {status}" if status else "failed each time, while others were delivered"
+        reason = f"refused for good with {status}" if status else "not sent again: quarantine says why"
         destination.events.record("quarantined", destination.name, reason, spans=piece.spans, words=message)
 
     def _expired(self, piece: Batch) -> bool:

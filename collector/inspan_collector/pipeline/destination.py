@@ -35,10 +35,8 @@ class Exporter(Protocol):
     """Turns a body into one request of its kind, and the answer into a decision."""
 
     formats: frozenset[str]
-    working: int  # times a batch's bytes that an attempt needs at most: joined, and framed or compressed
-    upserts: (
-        bool  # a later copy of a span replaces the earlier one: its starts are sent too, and it takes span_json alone
-    )
+    working: int  # times a batch's bytes that an attempt needs at most: joined, and framed or compressed; see room
+    upserts: bool  # a later copy of a span replaces the earlier one, so starts are sent too; takes span_json alone
 
     async def open(self) -> None:
         """Make connections possible, on the running loop."""
@@ -46,8 +44,20 @@ class Exporter(Protocol):
     async def close(self) -> None:
         """Close every connection."""
 
+    def room(self, format: Format, size: int, spans: int) -> int:
+        """Bytes that an attempt needs for a batch of `size` bytes, its joined body included.
+
+        `working` times the size, unless this exporter writes the format anew.
+        """
+
+    def faults(self, format: Format, body: bytes) -> list[tuple[int, str]]:
+        """(index in the order of the body, why) of the spans that can never be sent or parsed. See Format.faults."""
+
     async def encode(self, format: Format, body: bytes) -> bytes:
-        """The bytes that will be sent for a plain body: framed and compressed."""
+        """The bytes that will be sent for a plain body: framed and compressed.
+
+        Raises Isolate, with the status UNSENT, where spans are in it that can never be sent: `faults` says which.
+        """
 
     async def send(self, format: Format, payload: bytes, spans: int) -> Receipt:
         """Send encoded bytes. Raises Later, Isolate or Pause."""
@@ -129,6 +139,10 @@ class Destination:
     def offer(self, chunk: Chunk, heads: Sequence[Head]) -> QueueRefusal | None:
         """Take the chunk into the queue, or say why not. heads: of its spans, where they have been read."""
         return self.queue.offer(chunk, heads)
+
+    def more_to_come(self) -> bool:
+        """Whether something waits that can go without anything else being settled first."""
+        return self.waiting.time_left(self.clock()) is not None
 
     def _evicted(self, spans: int) -> None:
         self.events.note("dropped", self.name, "queue full: the oldest spans made room", spans=spans)

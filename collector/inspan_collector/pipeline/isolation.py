@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from inspan_collector.batch import Batch
 from inspan_collector.chunk import Chunk
-from inspan_collector.errors import Isolate
+from inspan_collector.errors import UNSENT, Isolate
 from inspan_collector.formats import FORMATS
 from inspan_collector.gate import SECOND_LOOK
 from inspan_collector.pipeline.cutting import first_and_rest, halve, sort_out
@@ -119,7 +119,7 @@ class Isolation:
         gate = destination.gate
         if gate.state == "paused" or any(held.new for held in self.refused):
             return False
-        others = gate.probing or destination.line.waiting or destination.queue.oldest() is not None
+        others = gate.probing or destination.line.waiting or destination.more_to_come()
         if gate.state == "shut" and not others:
             return False  # nobody else can probe
         # Each stands alone, and would be refused again. What comes now tells more.
@@ -149,17 +149,18 @@ class Isolation:
     def _sound(self, piece: Batch, error: Isolate) -> list[Chunk] | None:
         """The chunks without the spans that do not parse, which are condemned: that needs no request and no witness.
 
-        None where all parse.
+        None where all parse. What does not is for the exporter to say: it may write the format anew.
         """
         if error.status == 413:
             return None
         sound: list[Chunk] = []
         broken = False
         for chunk in piece.chunks:
-            faults = dict(FORMATS[chunk.format].faults(chunk.body))
+            faults = dict(self.destination.exporter.faults(FORMATS[chunk.format], chunk.body))
             kept, bad = sort_out(self.destination.queue, chunk, faults)
             sound += kept
             for part, why in bad:
                 broken = True
-                self.condemn(Batch([part]), error.status, f"does not parse: {why}")
+                verdict = "does not parse" if error.status != UNSENT else "cannot be sent in the upstream's format"
+                self.condemn(Batch([part]), error.status, f"{verdict}: {why}")
         return sound if broken else None

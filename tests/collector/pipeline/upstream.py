@@ -74,6 +74,12 @@ class Upstream:
 
     async def close(self) -> None: ...
 
+    def room(self, format: Format, size: int, spans: int) -> int:
+        return size * self.working
+
+    def faults(self, format: Format, body: bytes) -> list[tuple[int, str]]:
+        return format.faults(body)
+
     async def encode(self, format: Format, body: bytes) -> bytes:
         return body
 
