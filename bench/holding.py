@@ -1,7 +1,7 @@
-"""How long this version of inspan holds spans back for a destination of kind sgp, by its own word."""
+"""How long inspan holds spans back for a destination of kind sgp, by its own word."""
 
 import subprocess
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import yaml
@@ -10,15 +10,12 @@ from bench.peers import COMMAND, READY, Place, configure, inherited
 from bench.process import Failed
 from inspan_collector.config.values import Seconds
 
-HOLD_OPEN: Final = "2s"  # the design's, for a version that has no such key and sends every copy as it comes
-
 
 class Holding(msgspec.Struct, frozen=True):
-    """Seconds. merges: whether this version has the key."""
+    """Seconds."""
 
     hold_open: float
     linger: float
-    merges: bool
 
     @property
     def longest(self) -> float:
@@ -38,10 +35,4 @@ def holding(place: Place, destination: dict[str, str]) -> Holding:
 
 def read(destination: dict[str, Any]) -> Holding:
     """From a resolved destination."""
-    upsert = destination.get("upsert")
-    hold_open = (upsert or {}).get("hold_open", HOLD_OPEN)
-    return Holding(
-        hold_open=float(Seconds(hold_open or 0)),
-        linger=float(Seconds(destination["batch"]["linger"])),
-        merges=upsert is not None,
-    )
+    return Holding(float(Seconds(destination["upsert"]["hold_open"])), float(Seconds(destination["batch"]["linger"])))

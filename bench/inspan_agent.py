@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import uuid
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -58,6 +58,10 @@ class Poster:
         self.waiting.append(copy)
         self.recorded.set()
 
+    def said(self) -> dict[str, int]:
+        """See Recorder.said."""
+        return {"refused": self.refused}
+
     async def close(self) -> None:
         """Post the rest."""
         self.task.cancel()
@@ -105,10 +109,20 @@ class Poster:
         return float(fields.get("retry-after", REST))
 
 
+class Records(Protocol):
+    """What an agent hands its copies to."""
+
+    def record(self, copy: bytes) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def said(self) -> dict[str, int]: ...
+
+
 class Agent:
     """Spans as the SGP processor of agentex-sdk writes them, handed to a poster."""
 
-    def __init__(self, poster: Poster, spans: list[Planned], contents: Contents) -> None:
+    def __init__(self, poster: Records, spans: list[Planned], contents: Contents) -> None:
         self.poster = poster
         self.spans = spans
         self.contents = contents
@@ -153,7 +167,7 @@ class Agent:
 
     def said(self) -> dict[str, int]:
         """See Recorder.said."""
-        return {"refused": self.poster.refused}
+        return self.poster.said()
 
 
 async def _make(target: str, spans: list[Planned], seed: int) -> Recorder:

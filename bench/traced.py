@@ -19,7 +19,7 @@ SLACK: Final = 1.0  # s beyond hold_open and linger without a copy, after which 
 
 class Side(msgspec.Struct, frozen=True):
     """What the sidecar alone can say. cpu: seconds. peak: bytes of RSS. merged: copies. imbalance: of the closing
-    ledger, in spans. saved: what /status says of it, where this version does."""
+    ledger, in spans. saved: what /status says of it."""
 
     cpu: float
     peak: int
@@ -87,7 +87,7 @@ def destination(upstream: str) -> dict[str, str]:
 
 
 def _saved(log: Path) -> dict[str, float]:
-    """What the destination's `saved` in /status says; nothing where this version has none."""
+    """What the destination's `upserts.saved` in /status says."""
     admin = urlsplit(_logged(log, "ready")["admin"])
     connection = http.client.HTTPConnection(admin.netloc, timeout=READY)
     try:
@@ -95,7 +95,7 @@ def _saved(log: Path) -> dict[str, float]:
         status = msgspec.json.decode(connection.getresponse().read())
     finally:
         connection.close()
-    saved: dict[str, float] = status["destinations"][0].get("saved") or {}
+    saved: dict[str, float] = status["destinations"][0]["upserts"]["saved"]
     return saved
 
 

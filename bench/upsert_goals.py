@@ -7,6 +7,7 @@ from bench.goals import Goal
 from bench.holding import Holding
 from bench.table import median
 from bench.traced import Figure
+from bench.waiting import Waiting
 
 INSPAN: Final = "inspan"
 END_ONLY: Final = "AsyncSpanQueue"
@@ -15,6 +16,8 @@ STARTS_TOO: Final = "AsyncSpanQueue, starts too"
 WRITES: Final = 0.03  # of a span; an open copy that has waited long enough is not always on its way at once
 UNMERGED: Final = 25  # copies a request, where starts and ends of 50 events are sent apart
 FEWER: Final = 8  # times fewer requests than that
+MERGING: Final = 1.2e-6  # s of CPU a copy, beside a queue that sends every copy as it came
+KEY: Final = 600  # bytes
 
 
 def most_writes(longer: float) -> float:
@@ -42,6 +45,15 @@ def goals(rate: float, figures: Sequence[Figure], holding: Holding) -> list[Goal
         _none(at + "spans lost", [each.lost for each in found]),
         _none(at + "open copies after their end", [each.overtaken for each in found]),
         _none(at + "imbalance of the closing ledger", [side.imbalance for side in sides]),
+    ]
+
+
+def waiting_goals(waiting: Waiting) -> list[Goal]:
+    """What it may cost that copies wait by key."""
+    most = max(waiting.held, waiting.ready, waiting.alone)
+    return [
+        Goal("CPU of merging, a copy", waiting.merging, MERGING, at_least=False, scale=1e6, unit=" µs"),
+        Goal("memory of a waiting key beside its body", [most], KEY, at_least=False, show=",.0f", unit=" bytes"),
     ]
 
 

@@ -10,7 +10,8 @@ from bench.outcome import TRANSPORT, Ran
 from bench.rows_sink import ANSWER
 from bench.table import median, table
 from bench.traced import Figure
-from bench.upsert_goals import END_ONLY, INSPAN, STARTS_TOO, goals
+from bench.upsert_goals import END_ONLY, INSPAN, STARTS_TOO, goals, waiting_goals
+from bench.waiting import Waiting
 
 Figures = Mapping[float, Mapping[str, list[Figure]]]  # by rate and name, in the order of the runs
 NAMES: Final = (INSPAN, END_ONLY, STARTS_TOO)
@@ -75,14 +76,23 @@ LINES: Final = (
 )
 
 
-def report(figures: Figures, idle: Mapping[float, list[Ran]], holding: Holding) -> str:
+def report(figures: Figures, idle: Mapping[float, list[Ran]], holding: Holding, waiting: Waiting | None) -> str:
     """Everything that was measured."""
     tables = [_table(rate, found, idle.get(rate, [])) for rate, found in figures.items()]
     rows = [goal.row() for rate, found in figures.items() for goal in goals(rate, found.get(INSPAN, []), holding)]
+    rows += [goal.row() for goal in waiting_goals(waiting)] if waiting else []
+    inside = (
+        ""
+        if waiting is None
+        else f"""
+Merging, in one process: {waiting.copies:,} copies of {waiting.bytes_a_copy:,.0f} bytes; a plain queue takes \
+{median(waiting.plain) * 1e6:.2f} µs for each. A waiting key beside its body: {waiting.held:.0f} bytes held, \
+{waiting.ready:.0f} ready, {waiting.alone:.0f} where it came in a post of its own."""
+    )
     due = f"""
 To be seen: a span that ran more than {holding.longest + ANSWER + TRANSPORT:g} s: hold_open {holding.hold_open:g}, \
 linger {holding.linger:g}, an answer {ANSWER:g}, transport {TRANSPORT:g}."""
-    return "\n".join([*tables, due, table("Goals of inspan", HEAD, rows)])
+    return "\n".join([*tables, inside, due, table("Goals of inspan", HEAD, rows)])
 
 
 def _table(rate: float, found: Mapping[str, list[Figure]], idle: Sequence[Ran]) -> str:

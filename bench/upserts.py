@@ -16,13 +16,14 @@ from typing import Final
 
 import msgspec
 
-from bench import agents, machine
+from bench import agents, machine, waiting
 from bench.agents import Kind, Load
 from bench.holding import Holding, holding
 from bench.outcome import Ran
 from bench.peers import Place
 from bench.process import Failed, cores
 from bench.schedule import SPANS, longer_than, plan
+from bench.table import median
 from bench.traced import Figure, Stretch, destination
 from bench.upsert_goals import END_ONLY, INSPAN, STARTS_TOO
 from bench.upsert_report import report
@@ -48,6 +49,7 @@ class Bench:
         self.kinds = _kinds()
         self.figures: dict[float, dict[str, list[Figure]]] = {}
         self.idle: dict[float, list[Ran]] = {}
+        self.waiting: waiting.Waiting | None = None
         self.failures: list[str] = []
         self.started = time.monotonic()
 
@@ -60,6 +62,7 @@ class Bench:
             for load in self.loads:
                 for name, measure in self._measures(load):
                     self._try(f"run {run}  {load.rate:g}/s  {name}", measure)
+        self._try("merging in one process", self._wait)
 
     def _measures(self, load: Load) -> list[tuple[str, Callable[[], str]]]:
         """By name, in turn."""
@@ -79,6 +82,10 @@ class Bench:
             self.failures.append(f"{name}: {failure}")
         minutes, seconds = divmod(int(time.monotonic() - self.started), 60)
         print(f"{minutes:2}:{seconds:02}  {name:45} {said}", flush=True)
+
+    def _wait(self) -> str:
+        self.waiting = waiting.measure(cores()[0])
+        return f"{median(self.waiting.merging) * 1e6:.2f} µs a copy"
 
     def _place(self) -> Place:
         return Place(Path(tempfile.mkdtemp(dir=self.scratch)), cores()[0], self.upstream.url)
@@ -113,7 +120,7 @@ def main(argv: Sequence[str]) -> int:
             bench = Bench(loads, options.runs, scratch, upstream)
             print("\n".join([*machine.describe(), *_about(bench)]), flush=True)
             bench.run()
-    print(report(bench.figures, bench.idle, bench.holding))
+    print(report(bench.figures, bench.idle, bench.holding, bench.waiting))
     for failure in bench.failures:
         print(f"failed: {failure}")
     ours = [figure for rate in bench.figures.values() for figure in rate.get(INSPAN, [])]
@@ -136,13 +143,12 @@ def _kinds() -> dict[str, Kind]:
 def _about(bench: Bench) -> list[str]:
     held: Holding = bench.holding
     own, others = cores()
-    merges = "" if held.merges else "; this version does not merge: it sends every copy, and the goals are the design's"
     loads = ", ".join(f"{load.seconds:g} s at {load.rate:g} requests/s" for load in bench.loads)
     return [
         f"agentex   {agents.described()}",
         f"run       {bench.runs} × {loads}, {SPANS} spans a request, seed {bench.loads[0].seed}",
         f"spans     {longer_than(held.hold_open):.1%} take longer than hold_open by chance, {_drawn(bench)} as drawn",
-        f"inspan    hold_open {held.hold_open:g} s, linger {held.linger:g} s{merges}",
+        f"inspan    hold_open {held.hold_open:g} s, linger {held.linger:g} s",
         f"cores     the sidecar, or the agent that has none, on {own}; upstream and inspan's agent on {others}",
     ]
 

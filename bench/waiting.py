@@ -2,11 +2,12 @@
 
 In one process and without sockets, since the difference is what counts: the same posts go through the queue, the batch,
 the join and the settling of both kinds, at the times at which an agent would post them. Run as
-`python -m bench.waiting`, in a process of its own, tuned as the sidecar's is.
+`python -m bench.waiting CORE`, in a process of its own, tuned as the sidecar's is.
 """
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 import time
@@ -71,6 +72,12 @@ class Recorded:
 
     def record(self, copy: bytes) -> None:
         self.copies.append(copy)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    def said(self) -> dict[str, int]:
+        return {}
 
 
 def posts(rate: float, seconds: float, seed: int) -> list[Post]:
@@ -179,7 +186,8 @@ async def _started(spans: list[Planned], together: int) -> list[Post]:
 
 
 def main() -> None:
-    """Print one line of JSON."""
+    """Print one line of JSON. argv: the core to run on."""
+    os.sched_setaffinity(0, {int(sys.argv[1])})
     tune_process()
     opened = started(KEYS, SPANS)
     held, ready = per_key(opened, held=True), per_key(opened, held=False)
@@ -194,9 +202,9 @@ def main() -> None:
     print(msgspec.json.encode(Waiting(copies, size, merging, plain, held, ready, alone)).decode())
 
 
-def measure() -> Waiting:
-    """Everything, in a process of its own. Raises Failed."""
-    argv = [sys.executable, "-m", "bench.waiting"]
+def measure(core: int) -> Waiting:
+    """Everything, in a process of its own on this core. Raises Failed."""
+    argv = [sys.executable, "-m", "bench.waiting", str(core)]
     said = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT)
     if said.returncode:
         raise Failed(f"{' '.join(argv[1:])}: {said.stderr[-800:]}")

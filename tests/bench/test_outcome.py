@@ -8,7 +8,7 @@ from bench.outcome import Outcome, Ran, Span, outcome
 from bench.rows import Account, Post, Row
 
 S = 10**9
-HOLDING = Holding(hold_open=2.0, linger=0.25, merges=True)  # and an answer of 0.15 s, transport 0.2: due after 2.6 s
+HOLDING = Holding(hold_open=2.0, linger=0.25)  # and an answer of 0.15 s, transport 0.2: due after 2.6 s
 
 
 def _outcome(spans: list[Span], rows: dict[str, Row], posts: list[Post] | None = None, overtaken: int = 0) -> Outcome:

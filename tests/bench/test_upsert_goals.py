@@ -8,7 +8,7 @@ from bench.schedule import longer_than
 from bench.traced import Figure, Side
 from bench.upsert_goals import goals, most_requests, most_writes
 
-HOLDING = Holding(hold_open=2.0, linger=0.25, merges=True)
+HOLDING = Holding(hold_open=2.0, linger=0.25)
 OUTCOME = Outcome(
     spans=100, unended=0, lost=0, unseen=0, overtaken=0, writes=1.38, longer=0.36, running=30, late=0, lateness=0.1,
     requests=5.0, copies=1008, size=1, delays=[],

@@ -9,15 +9,19 @@ from inspan_collector.formats import json_text, span_json
 
 COMMA: Final = 1  # byte that a copy adds to a body beside its own
 
+HELD: Final = 0  # open, waits for its end
+READY: Final = 1  # may be taken
+BEHIND: Final = 2  # a bundle of one, waits for what is in flight of its key
+
 
 class Bundle:
     """Copies of one post that are all open or have all ended, by their keys. It may be empty in the end.
 
     agent: who posted them, and is charged for them. arrived, since: loop times in seconds; from the latter they are
-    held, or the linger of their batch runs. size: bytes that they add to a body.
+    held, or the linger of their batch runs. place: where they wait. size: bytes that they add to a body.
     """
 
-    __slots__ = ("agent", "arrived", "copies", "ended", "ready", "since", "size")
+    __slots__ = ("agent", "arrived", "copies", "ended", "place", "since", "size")
 
     def __init__(self, agent: Hashable, arrived: float, copies: dict[Hashable, bytes], *, ended: bool) -> None:
         self.agent = agent
@@ -26,7 +30,7 @@ class Bundle:
         self.ended = ended
         self.since = arrived
         self.size = sum(map(len, copies.values())) + COMMA * len(copies)
-        self.ready = False
+        self.place = HELD
 
     def __repr__(self) -> str:
         return f"<Bundle {len(self.copies)} {'ended' if self.ended else 'open'} copies {self.size} bytes>"

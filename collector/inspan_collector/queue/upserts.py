@@ -20,7 +20,7 @@ from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk, OwnBytes
 from inspan_collector.formats import Head, span_json
 from inspan_collector.memory import Memory
-from inspan_collector.queue.bundle import COMMA, Bundle, Copies
+from inspan_collector.queue.bundle import BEHIND, COMMA, HELD, READY, Bundle, Copies
 from inspan_collector.queue.waiting import Added
 
 
@@ -32,8 +32,8 @@ class Upserts:
         self.hold_open = hold_open
         self.memory = memory
         self.custody = OwnBytes(memory.release)
-        self.by_key: dict[Hashable, Bundle | None] = {}  # where the first copy of each key is; None: in flight
-        self.behind: dict[Hashable, Bundle] = {}  # bundles of one
+        self.by_key: dict[Hashable, Bundle | None] = {}  # where its copy waits; None: one is in flight, and none waits
+        self.behind: dict[Hashable, Bundle] = {}
         # By `since`. In both a bundle that became empty stays until it is the first: to find it would cost more.
         self.holding: deque[Bundle] = deque()
         self.ready: deque[Bundle] = deque()
@@ -63,65 +63,59 @@ class Upserts:
         """Take the chunk apart: from here on its copies are on their own, each with bytes of its own."""
         was_ready, was_holding = bool(self.ready), bool(self.holding)
         opened, ended = span_json.copies(chunk.body, heads)
-        if len(opened) + len(ended) < chunk.spans:
-            kept = sum(map(len, chain(opened.values(), ended.values()))) + COMMA * (len(opened) + len(ended))
-            self.merged_bytes += chunk.size - COMMA - kept
-        before = self.spans
+        merged = chunk.spans - len(opened) - len(ended)
         grown = {chunk.agent: 0}
+        merged += self._meet(ended, chunk, grown, ended=True) + self._meet(opened, chunk, grown, ended=False)
         for copies in (ended, opened):
-            for key in self.by_key.keys() & copies.keys():
-                self._meet(key, copies, chunk, grown, ended=copies is ended)
-        for bundle in (
-            Bundle(chunk.agent, chunk.arrived, ended, ended=True),
-            Bundle(chunk.agent, chunk.arrived, opened, ended=False),
-        ):
-            if bundle.copies:
-                self._enter(bundle, chunk.arrived)
-                self.spans += len(bundle.copies)
+            if copies:
+                bundle = Bundle(chunk.agent, chunk.arrived, copies, ended=copies is ended)
                 grown[chunk.agent] += bundle.size
+                self._enter(bundle, chunk.arrived)
         size = sum(grown.values())
         self.posts += 1
+        self.spans += chunk.spans - merged
         self.size += size
+        self.merged_bytes += chunk.size - COMMA - size
         self.memory.charge(size)
         self._tidy()
         chunk.custody.let_go(chunk)
         wake = self._full() or bool(self.ready) > was_ready or bool(self.holding) > was_holding
-        return Added(grown, chunk.spans - (self.spans - before), wake)
+        return Added(grown, merged, wake)
 
-    def _meet(
-        self, key: Hashable, copies: dict[Hashable, bytes], chunk: Chunk, grown: dict[Hashable, int], *, ended: bool
-    ) -> None:
-        """A copy whose key is known: it waits behind the one in flight, or one of the two is merged."""
-        there = self.by_key[key] or self.behind.get(key)
-        if there is None:
-            body = copies.pop(key)
-            bundle = self.behind[key] = Bundle(chunk.agent, chunk.arrived, {key: body}, ended=ended)
-            self.spans += 1
-            grown[chunk.agent] += bundle.size
-        elif there.ended and not ended:
-            self.merged_bytes += len(copies.pop(key)) + COMMA
-        elif there.ended == ended or key in self.behind:
-            self._replace(there, key, copies.pop(key), grown)
-            if ended and not there.ended:
-                there.ended, there.arrived = True, chunk.arrived
-        else:
-            self.spans -= 1
-            self._lose(there, len(there.copies.pop(key)) + COMMA, grown)
-            self.ready_spans -= there.ready
+    def _meet(self, copies: dict[Hashable, bytes], chunk: Chunk, grown: dict[Hashable, int], *, ended: bool) -> int:
+        """Take out the copies whose key is here: they follow what is in flight, or replace or lose to what waits.
 
-    def _replace(self, there: Bundle, key: Hashable, body: bytes, grown: dict[Hashable, int]) -> None:
-        before, there.copies[key] = there.copies[key], body
-        self._lose(there, len(before) + COMMA, grown)
-        size = len(body) + COMMA
-        there.size += size
-        grown[there.agent] += size
-        self.ready_size += size if there.ready else 0
+        A copy that makes one of another kind pointless stays. Returns how many copies were merged.
+        """
+        met = self.by_key.keys() & copies.keys()
+        merged = len(met)
+        for key in met:
+            there = self.by_key[key]
+            if there is None:
+                merged -= 1
+                self._follow(Bundle(chunk.agent, chunk.arrived, {key: copies.pop(key)}, ended=ended), key, grown)
+            elif there.ended and not ended:
+                del copies[key]
+            else:
+                change = -len(there.copies[key])
+                if there.ended == ended or there.place == BEHIND:
+                    body = there.copies[key] = copies.pop(key)
+                    there.ended = ended
+                    change += len(body)
+                else:
+                    del there.copies[key]
+                    change -= COMMA
+                    self.ready_spans -= there.place == READY
+                there.size += change
+                grown[there.agent] = grown.get(there.agent, 0) + change
+                self.ready_size += change if there.place == READY else 0
+        return merged
 
-    def _lose(self, there: Bundle, size: int, grown: dict[Hashable, int]) -> None:
-        there.size -= size
-        grown[there.agent] = grown.get(there.agent, 0) - size
-        self.ready_size -= size if there.ready else 0
-        self.merged_bytes += size
+    def _follow(self, bundle: Bundle, key: Hashable, grown: dict[Hashable, int]) -> None:
+        """What is in flight of this key goes first."""
+        bundle.place = BEHIND
+        self.behind[key] = self.by_key[key] = bundle
+        grown[bundle.agent] += bundle.size
 
     def _enter(self, bundle: Bundle, now: float) -> None:
         """Nothing of these keys is in flight: ready where they have ended or were held long enough, else held."""
@@ -129,13 +123,14 @@ class Upserts:
         if bundle.ended or bundle.arrived + self.hold_open <= now:
             self._make_ready(bundle, now)
             return
+        bundle.place = HELD
         at = len(self.holding)
         while at and self.holding[at - 1].since > bundle.since:  # one that was behind has waited already
             at -= 1
         self.holding.insert(at, bundle)
 
     def _make_ready(self, bundle: Bundle, since: float) -> None:
-        bundle.ready, bundle.since = True, since
+        bundle.place, bundle.since = READY, since
         self.ready.append(bundle)
         self.ready_spans += len(bundle.copies)
         self.ready_size += bundle.size
@@ -191,14 +186,14 @@ class Upserts:
         part = bundle.split(spans, size)
         if not part.copies and alone:
             part = bundle.split(1, bundle.size)
-        part.ready = True
+        part.place = READY
         return part if part.copies else None
 
     def _leave(self, bundle: Bundle) -> None:
         """These wait no more."""
         self.spans -= len(bundle.copies)
         self.size -= bundle.size
-        if bundle.ready:
+        if bundle.place == READY:
             self.ready_spans -= len(bundle.copies)
             self.ready_size -= bundle.size
         self._tidy()
@@ -232,9 +227,10 @@ class Upserts:
         late: list[Chunk] = []
         for copies in cast(Sequence[Copies], chunks):
             for key in copies.keys:
-                del self.by_key[key]
-            for key in self.behind.keys() & set(copies.keys) if self.behind else ():
-                following = self.behind.pop(key)
+                following = self.by_key.pop(key)
+                if following is None:
+                    continue
+                del self.behind[key]
                 if delivered and copies.ended and not following.ended:
                     self.merged_bytes += following.size
                     late.append(following.chunk(self.custody))
@@ -261,7 +257,10 @@ class Upserts:
         for bundle in bundles:
             chunks.append(bundle.chunk(self.custody))
             for key in bundle.copies:
-                if self.behind.pop(key, None) is None:
+                if bundle.place == BEHIND:
+                    del self.behind[key]
+                    self.by_key[key] = None
+                else:
                     del self.by_key[key]
             self._leave(bundle)
             bundle.copies = {}

@@ -9,6 +9,7 @@ from inspan_collector.chunk import Chunk, Custody
 from inspan_collector.formats import span_json
 from inspan_collector.ledger import DELIVERED, IN_FLIGHT, Ledger
 from inspan_collector.memory import Memory
+from inspan_collector.queue.bundle import BEHIND, HELD, READY
 from inspan_collector.queue.queue import Queue
 from inspan_collector.queue.upserts import Upserts
 
@@ -78,21 +79,23 @@ class UpsertRig:
         queue, waiting = self.queue, self.waiting
         held = [bundle for bundle in waiting.holding if bundle.copies]
         ready = [bundle for bundle in waiting.ready if bundle.copies]
-        flying = {key for key, bundle in waiting.by_key.items() if bundle is None}
+        behind = waiting.behind
+        flying = {key for key, bundle in waiting.by_key.items() if bundle is None} | behind.keys()
         assert self.ledger.imbalance(waiting.count(), len(flying)) == 0
-        assert {key: bundle for bundle in held + ready for key in bundle.copies} == {
+        assert {key: bundle for bundle in [*held, *ready, *behind.values()] for key in bundle.copies} == {
             key: bundle for key, bundle in waiting.by_key.items() if bundle is not None
         }
-        assert waiting.behind.keys() <= flying
+        assert len(held) + len(ready) + len(behind) == len({id(bundle) for bundle in [*held, *ready, *behind.values()]})
+        assert {bundle.place for bundle in behind.values()} <= {BEHIND}
         assert all(bundle.copies.keys() == {key} for key, bundle in waiting.behind.items())
         assert waiting.spans == waiting.count()
         assert [bundle.since for bundle in held] == sorted(bundle.since for bundle in held)
-        assert not any(bundle.ended or bundle.ready for bundle in held)
+        assert not any(bundle.ended or bundle.place != HELD for bundle in held)
         assert waiting.holding == deque() or waiting.holding[0].copies
         assert waiting.ready == deque() or waiting.ready[0].copies
         assert waiting.ready_spans == sum(len(bundle.copies) for bundle in ready)
         assert waiting.ready_size == sum(bundle.size for bundle in ready)
-        assert all(bundle.ready for bundle in ready)
+        assert all(bundle.place == READY for bundle in ready)
         every = [*held, *ready, *waiting.behind.values()]
         assert all(b.size == sum(len(body) + 1 for body in b.copies.values()) for b in every)
         assert waiting.size == sum(bundle.size for bundle in every)
