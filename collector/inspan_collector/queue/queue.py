@@ -72,11 +72,10 @@ class Queue:
         refusal = self._refusal(chunk)
         if refusal and not (self.evict and refusal == "queue_full" and self._make_room(chunk)):
             return refusal
-        self.ledger.move(ENQUEUED, QUEUED, chunk.spans)
-        self.held_spans += chunk.spans
         added = self.waiting.add(chunk, heads)
+        self.ledger.move(ENQUEUED, QUEUED, chunk.spans)
         self.ledger.move(QUEUED, MERGED, added.merged)
-        self.held_spans -= added.merged
+        self.held_spans += chunk.spans - added.merged
         for agent, size in added.grown.items():
             self._hold(agent, size)
         over = (self.held_spans - self.max_spans * PRESSURE, self.held_bytes - self.max_bytes * PRESSURE)

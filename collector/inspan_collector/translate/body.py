@@ -14,7 +14,7 @@ from inspan_collector.translate.heading import heading
 from inspan_collector.translate.schema import CLASSES
 from inspan_collector.translate.span import Service, translate
 
-# Where a batch is translated in slices: one takes a millisecond or less, and the loop has others to serve. A span takes
+# Where a batch is translated in slices: one takes about a millisecond, and the loop has others to serve. A span takes
 # 13 µs (144 B) to 25 µs (560 B, a call to a model), and 2 ns for each byte more (docs/decisions.md has the conditions).
 SLICE_SPANS: Final = 32
 SLICE_BYTES: Final = 256 << 10
