@@ -66,7 +66,7 @@ _FRAMING: Final = Framing(
 def scan(body: bytes) -> Scan:
     """Count the spans; each must have its ids. See Format.scan."""
     json_text.check_text(body)
-    signals = json_text.decode(_signals, body)
+    signals = json_text.decode_first(_signals, body)
     _check_signals(body, signals)
     ids = [span for resource in signals.traces or () for scope in resource.scopes or () for span in scope.spans or ()]
     if not _hexadecimal("".join([span.trace_id + span.span_id for span in ids])):

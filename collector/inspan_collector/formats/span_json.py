@@ -160,7 +160,7 @@ def _heads_of(array: bytes, offset: int = 0) -> list[Head]:
 
     An id may hold a NUL, as an escape. That is for the upstream to refuse: refused here, it would cost its neighbours.
     """
-    return json_text.decode(_heads, array, offset)
+    return json_text.decode_first(_heads, array, offset)
 
 
 def _sole(body: bytes, member: str) -> tuple[bytes, list[Head]] | None:
