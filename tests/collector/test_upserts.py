@@ -1,0 +1,75 @@
+"""A start and its end through a whole sidecar, to an upstream that holds to SGP's contract."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.collector.rig import Running, destination
+
+from inspan_collector.sink import Sink
+
+START = "2026-01-01T00:00:00Z"
+END = "2026-01-01T00:00:01Z"
+
+
+def copies(*names: str) -> bytes:
+    """A post. `a` is the start of span a, `a.` its end."""
+    spans: list[dict[str, Any]] = []
+    for name in names:
+        span = {"id": name.rstrip("."), "trace_id": "t", "name": "n", "start_timestamp": START}
+        spans.append(span | ({"end_timestamp": END} if name.endswith(".") else {}))
+    return json.dumps(spans, separators=(",", ":")).encode()
+
+
+def sgp(sink: Sink, **more: Any) -> dict[str, Any]:
+    return destination(sink.url, kind="sgp", batch={"linger": "20ms"}, **more)
+
+
+async def post(running: Running, *names: str) -> None:
+    reply = await running.post(copies(*names), "/v1/spans", content_type="application/json")
+    assert reply.status == 202
+
+
+def written(sink: Sink) -> dict[str, bool]:
+    """Whether each span that the upstream has was ended when it was last written."""
+    return {item["id"]: "end_timestamp" in item for body in sink.bodies for item in json.loads(body)["items"]}
+
+
+async def test_a_span_that_ends_soon_is_one_write_and_one_that_runs_on_is_seen_running(tmp_path: Path) -> None:
+    async with Sink(keep=True) as sink, Running(tmp_path, sgp(sink, upsert={"hold_open": "300ms"})) as running:
+        await post(running, "short", "long")
+        await post(running, "short.")
+        await running.until(lambda: running.books().get("delivered") == 1)
+        assert written(sink) == {"short": True}
+        assert running.books()["queued"] == 1, "the other is held"
+        await running.until(lambda: written(sink) == {"short": True, "long": False})
+        await post(running, "long.")
+        await running.until(lambda: running.books().get("delivered") == 3)
+        assert written(sink) == {"short": True, "long": True}
+        assert running.books() == {"enqueued": 4, "delivered": 3, "merged": 1}
+        assert (await running.metrics())['inspan_spans_merged_total{destination="up"}'] == 1
+
+
+async def test_what_is_held_counts_as_queued_and_a_drain_lets_go_of_it(tmp_path: Path) -> None:
+    async with Sink(keep=True) as sink, Running(tmp_path, sgp(sink, upsert={"hold_open": "1h"})) as running:
+        await post(running, "a", "b")
+        await post(running, "b.")
+        await running.until(lambda: running.books().get("delivered") == 1)
+        assert running.books() == {"enqueued": 3, "queued": 1, "delivered": 1, "merged": 1}
+        ledger = await running.drained()
+        assert written(sink) == {"a": False, "b": True}
+        assert ledger["destinations"]["up"] == {"enqueued": 3, "delivered": 2, "merged": 1}
+
+
+async def test_status_shows_what_is_held_and_what_was_saved(tmp_path: Path) -> None:
+    async with Sink(keep=True) as sink:
+        places = [sgp(sink, upsert={"hold_open": "1h"}), destination(sink.url + "/v1/traces", name="otlp")]
+        async with Running(tmp_path, *places) as running:
+            await post(running, "a", "b")
+            start = len(copies("a")) - len("[]") + len(",")
+            await post(running, "b.")
+            await running.until(lambda: running.books().get("delivered") == 1)
+            status = json.loads((await running.get("/status"))[1])
+            up, otlp = status["destinations"]
+            saved = {"requests": 1, "copies": 1, "bytes": start}
+            assert (up["upserts"], otlp["upserts"]) == ({"held": 1, "behind": 0, "saved": saved}, None)
