@@ -105,8 +105,10 @@ class Lanes:
     def hurry(self) -> None:
         """Nothing waits for anything but its batch."""
 
-    def relieve(self, spans: float, size: float) -> None:
+    def relieve(self, spans: float, size: float) -> bool:
         """Everything here is ready to go as it is."""
+        del spans, size
+        return False
 
     def evict(self) -> Chunk:
         return min(self._lanes(), key=lambda lane: lane.chunks[0].arrived).popleft()

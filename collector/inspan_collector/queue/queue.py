@@ -79,10 +79,9 @@ class Queue:
         for agent, size in added.grown.items():
             self._hold(agent, size)
         over = (self.held_spans - self.max_spans * PRESSURE, self.held_bytes - self.max_bytes * PRESSURE)
-        if max(over) > 0:
-            self.waiting.relieve(*over)
+        relieved = max(over) > 0 and self.waiting.relieve(*over)
         # A batcher that is woken at each chunk doubles the cost of an offer.
-        if added.wake:
+        if added.wake or relieved:
             self.wake()
         return None
 

@@ -14,7 +14,7 @@ rest, so there is one only for a copy that meets another of its key.
 from collections import deque
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import chain, islice
-from typing import cast
+from typing import Final, cast
 
 from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk, OwnBytes
@@ -22,6 +22,8 @@ from inspan_collector.formats import Head, span_json
 from inspan_collector.memory import Memory
 from inspan_collector.queue.bundle import BEHIND, COMMA, HELD, READY, Bundle, Copies
 from inspan_collector.queue.waiting import Added
+
+SWEEP: Final = 1000  # bundles; some 100 KiB where all are empty
 
 
 class Upserts:
@@ -34,8 +36,9 @@ class Upserts:
         self.custody = OwnBytes(memory.release)
         self.by_key: dict[Hashable, Bundle | None] = {}  # where its copy waits; None: one is in flight, and none waits
         self.behind: dict[Hashable, Bundle] = {}
-        # By `since`. In both a bundle that became empty stays until it is the first: to find it would cost more.
+        # By `since`. In both a bundle that became empty stays for a while: to find it at once would cost more.
         self.holding: deque[Bundle] = deque()
+        self.sweep_at = SWEEP
         self.ready: deque[Bundle] = deque()
         self.ready_spans = 0
         self.ready_size = 0
@@ -136,9 +139,13 @@ class Upserts:
         self.ready_size += bundle.size
 
     def _tidy(self) -> None:
+        """The first of each is never empty, and of those that are held no more than half are, but for a few."""
         for bundles in (self.holding, self.ready):
             while bundles and not bundles[0].copies:
                 bundles.popleft()
+        if len(self.holding) > self.sweep_at:
+            self.holding = deque(bundle for bundle in self.holding if bundle.copies)
+            self.sweep_at = max(SWEEP, 2 * len(self.holding))
 
     # Going out
 
@@ -208,10 +215,12 @@ class Upserts:
         """A drain: no end will come that is worth waiting for."""
         self.hold_open = 0.0
 
-    def relieve(self, spans: float, size: float) -> None:
+    def relieve(self, spans: float, size: float) -> bool:
         """Held copies are let go, oldest first, until enough can leave: what waits for its end must not fill us up."""
+        before = self.ready_spans
         while self.holding and (self.ready_spans < spans or self.ready_size < size):
             self._let_go(0.0)
+        return self.ready_spans > before
 
     def put_back(self, chunks: Sequence[Chunk]) -> None:
         for copies in reversed(cast(Sequence[Copies], chunks)):  # of no other kind are those that `take` returned

@@ -69,8 +69,11 @@ class Waiting(Protocol):
         """From now on nothing waits for what might still come."""
         ...
 
-    def relieve(self, spans: float, size: float) -> None:
-        """Make at least so many spans and bytes ready to go, oldest first, as far as there are any."""
+    def relieve(self, spans: float, size: float) -> bool:
+        """Make at least so many spans and bytes ready to go, oldest first, as far as there are any.
+
+        Whether something is ready now that was not.
+        """
         ...
 
     def evict(self) -> Chunk:

@@ -209,8 +209,10 @@ def test_under_pressure_held_copies_go_oldest_first_and_no_more_of_them_than_it_
     for at, name in enumerate("abcde"):
         rig.post(name, at=float(at) / 10)
     assert not rig.waiting.ready, "half full is no pressure"
+    before = rig.wakes
     rig.post("f", at=0.6)
     assert ready_names(rig) == ["a"]
+    assert rig.wakes == before + 1, "somebody must come for it"
     rig.post("g", at=0.7)
     assert ready_names(rig) == ["a", "b"]
     assert rig.left(0.7) == 0.0, "nor do they linger"
@@ -306,6 +308,18 @@ def test_a_body_ends_where_the_next_copy_would_pass_its_bytes():
     two = sum(len(body) + 1 for body in list(rig.waiting.ready[0].copies.values())[:2])
     assert names(rig.take(0.25, max_bytes=two)) == ["a.", "b."]
     assert names(rig.take(0.25, max_bytes=1)) == ["c."], "one that is over the limit by itself goes alone"
+
+
+def test_spans_that_have_ended_leave_nothing_behind_one_that_runs_on():
+    rig = UpsertRig(hold_open=3600.0, batch=(10, 10_000, 0.0))
+    rig.post("a", at=0.0)
+    for number in range(1, 3000):
+        at = float(number)
+        rig.post("b" if number % 2 else "b.", at=at)
+        if rig.left(at) == 0.0:
+            rig.settle(*rig.take(at), at=at)
+    assert len(rig.waiting.by_key) <= 2
+    assert len(rig.waiting.holding) <= 1001
 
 
 def test_what_it_holds_shows():
