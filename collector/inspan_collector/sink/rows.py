@@ -26,10 +26,11 @@ class Rows:
     `merge` and `check` read; only `write` changes something, so a refused batch leaves no trace.
     """
 
-    __slots__ = ("_parents", "_traces", "by_identity")
+    __slots__ = ("_parents", "_traces", "by_identity", "running")
 
     def __init__(self) -> None:
         self.by_identity: dict[Identity, Row] = {}
+        self.running = 0  # rows without an end
         self._parents: dict[Kin, str | None] = {}
         self._traces: dict[str, set[str]] = {}
 
@@ -37,7 +38,7 @@ class Rows:
         return len(self.by_identity)
 
     def __repr__(self) -> str:
-        return f"<Rows {len(self)} rows, {len(self._parents)} spans>"
+        return f"<Rows {len(self)} rows, {self.running} running, {len(self._parents)} spans>"
 
     def merge(self, copies: Iterable[Posted]) -> dict[Identity, Row]:
         """The rows that this batch would write.
@@ -56,6 +57,9 @@ class Rows:
 
     def write(self, winners: dict[Identity, Row]) -> None:
         """Make a merged batch true."""
+        for identity, row in winners.items():
+            before = self.by_identity.get(identity)
+            self.running += (not row.ended) - (before is not None and not before.ended)
         self.by_identity.update(winners)
         for (trace, span, _), row in winners.items():
             self._parents[trace, span] = row.parent_id

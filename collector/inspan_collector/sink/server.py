@@ -114,6 +114,7 @@ class Sink:
         connections = self._connections
         return self._tally.count(
             rows=len(self._upstream.rows),
+            running=self._upstream.rows.running,
             connections=connections.opened - self._tally.connections_before,
             connections_open=len(connections.connections),
         )

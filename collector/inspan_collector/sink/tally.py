@@ -13,9 +13,9 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
     sender left first is in `requests` alone. `/count`, `/reset` and `/behave` are not requests.
 
     spans: taken, which means answered 2xx and written. unique: distinct (trace_id, span_id) among them; None where
-    the sink was told not to look. rows: what the SGP store holds. bytes: request bodies as they came.
-    plain_bytes: the same, inflated. largest_batch: spans of the largest request taken. connections: opened.
-    connections_open: now.
+    the sink was told not to look. rows: what the SGP store holds. running: rows of it that have no end. bytes: request
+    bodies as they came. plain_bytes: the same, inflated. largest_batch: spans of the largest request taken.
+    connections: opened. connections_open: now.
     """
 
     requests: int
@@ -25,6 +25,7 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
     spans: int
     unique: int | None
     rows: int
+    running: int
     bytes: int
     plain_bytes: int
     largest_batch: int
@@ -75,7 +76,7 @@ class Tally:
         if verdict.commit is not None:
             verdict.commit()
 
-    def count(self, *, rows: int, connections: int, connections_open: int) -> Count:
+    def count(self, *, rows: int, running: int, connections: int, connections_open: int) -> Count:
         """The numbers, with those that others keep."""
         return Count(
             requests=self.requests,
@@ -85,6 +86,7 @@ class Tally:
             spans=self.spans,
             unique=len(self.keys) if self.unique else None,
             rows=rows,
+            running=running,
             bytes=self.bytes,
             plain_bytes=self.plain_bytes,
             largest_batch=self.largest_batch,

@@ -225,6 +225,18 @@ def test_a_completed_copy_beats_an_open_one_else_the_later_wins(ends, together):
     assert (row.parent_id, row.ended) == (f"p{winner}", ends[winner])
 
 
+def test_rows_without_an_end_are_counted_as_running(rng):
+    rows = Rows()
+    for _ in range(300):
+        copies = [
+            Posted("n", copy(None, ended=False).start_timestamp, "t", f"s{rng.randrange(40)}", end_timestamp=end)
+            for end in rng.choices([None, datetime(2026, 11, 22, tzinfo=UTC)], weights=[9, 1], k=rng.randint(1, 3))
+        ]
+        rows.write(rows.merge(copies))
+        assert rows.running == sum(not row.ended for row in rows.by_identity.values())
+    assert rows.running < len(rows)
+
+
 def test_circles_are_found_exactly_where_a_walk_finds_them(rng):
     for _ in range(300):
         rows, truth = Rows(), {}
