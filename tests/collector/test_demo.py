@@ -76,7 +76,13 @@ def test_the_numbers_of_two_agents_the_ledger_and_the_upstream_agree(demo: Calla
     outcome = json.loads(out)
     assert outcome["agrees"] and outcome["differs"] == []
     assert outcome["agents"]["otlp"]["name"].startswith("OpenTelemetry ")
-    assert all(agent["made"] > 1000 and agent["lost"] == 0 for agent in outcome["agents"].values())
+    assert all(agent["spans"] > 1000 and agent["lost"] == 0 for agent in outcome["agents"].values())
+    live = outcome["agents"]["sgp"]
+    assert live["copies"] == 2 * live["spans"], "each is told of when it starts and when it ends"
+    books = outcome["ledger"]["destinations"]["sgp"]
+    assert books["merged"] > live["spans"] / 2, "most end while their start is held"
+    assert outcome["sink"]["rows"] == live["spans"] < books["delivered"], "some are seen running"
+    assert outcome["sink"]["running"] == 0
     assert outcome["sink"]["answered"]["503"] >= 1, "the upstream did not misbehave"
     assert outcome["sink"]["connections"] <= 2 * 4 + 1, "two destinations with 4 each, and the demo itself"
     assert "the closing ledger" in err
@@ -88,7 +94,7 @@ def test_without_the_opentelemetry_sdk_a_plain_poster_takes_its_part_and_says_so
     code, out, err = run.end()
     assert code == 0, err
     assert "OpenTelemetry SDK is not installed" in out
-    assert "plain OTLP posts: accepted = dialect's" in out
+    assert "plain OTLP posts: copies accepted = dialect's" in out
     assert "✗" not in out
 
 

@@ -1,4 +1,4 @@
-"""What the demo shows: the tables, the comparison, the frame, the lines; and the bodies that its agents write."""
+"""What the demo shows: the tables, the comparison, the frame, the lines; and what its agents make up and write."""
 
 import json
 from io import StringIO
@@ -13,29 +13,44 @@ from inspan_collector.demo import scene
 from inspan_collector.demo.agents.encode import as_json, as_otlp
 from inspan_collector.demo.agents.report import Report
 from inspan_collector.demo.agents.story import turn
+from inspan_collector.demo.agents.timeline import Copy, Timeline
 from inspan_collector.demo.closing import Outcome, tables
 from inspan_collector.demo.lines import HEADING, Lines
-from inspan_collector.demo.observed import Batches, Books, Destination, Event, Gate, Moment, Pool, Reception, Status
+from inspan_collector.demo.observed import (
+    Batches,
+    Books,
+    Destination,
+    Event,
+    Gate,
+    Moment,
+    Pool,
+    Reception,
+    Status,
+    Upserts,
+)
 from inspan_collector.demo.paint import Paint, Screen
 from inspan_collector.demo.view import WIDTH, View
 from inspan_collector.sink.tally import Count
 
 
 def outcome() -> Outcome:
-    """What all parties say when 30 OTLP spans and 12 others went through, these to both upstreams."""
+    """What all parties say of 30 OTLP spans and 10 others, one of which was refused when it ended, and is seen running.
+
+    Of the 19 copies of these that were accepted, 7 starts met their end, and 2 were sent before it.
+    """
     books = Books(
-        dialects={"otlp": Reception(30, 30), "spans": Reception(14, 12, {"queue_full": 2}), "sgp": Reception()},
+        dialects={"otlp": Reception(30, 30), "spans": Reception(20, 19, {"queue_full": 1}), "sgp": Reception()},
         destinations={
-            "otlp": {"enqueued": 42, "delivered": 41, "dropped_rejected": 1},
-            "sgp": {"enqueued": 12, "delivered": 12},
+            "otlp": {"enqueued": 39, "delivered": 38, "dropped_rejected": 1},
+            "sgp": {"enqueued": 19, "delivered": 12, "merged": 7},
         },
         imbalance=0,
     )
     agents = {
-        "otlp": Report(name="sdk", made=30, accepted=30, requests=2),
-        "sgp": Report(name="plain", made=14, accepted=12, lost=2, requests=3),
+        "otlp": Report(name="sdk", spans=30, copies=30, accepted=30, ended=30, requests=2),
+        "sgp": Report(name="plain", spans=10, copies=20, accepted=19, lost=1, ended=9, running=1, requests=3),
     }
-    return Outcome(agents, books, count(spans=53, unique=53, rows=12), 0)
+    return Outcome(agents, books, count(spans=50, unique=48, rows=10, running=1), 0)
 
 
 def count(**known: int) -> Count:
@@ -56,7 +71,18 @@ def changed(path: str, value: object) -> Outcome:
 
 def test_what_is_accounted_for_agrees_even_where_spans_were_lost() -> None:
     assert [claim for claim in outcome().claims() if not claim.agrees] == []
-    assert outcome().ending() == "44 spans made, 41 upstream as OTLP (12 as SGP too), 3 lost on the way."
+    assert outcome().ending() == [
+        "40 spans made, 38 upstream as OTLP, 2 lost on the way.",
+        "12 writes to SGP for 10 of them, 1.20 each, in place of 19; 1 left running.",
+    ]
+
+
+def test_what_the_rows_must_be_is_not_known_where_copies_were_lost() -> None:
+    books = outcome().books
+    sgp = {"enqueued": 19, "delivered": 11, "merged": 7, "quarantined": 1}
+    lossy = msgspec.structs.replace(books, destinations=books.destinations | {"sgp": sgp})
+    found = msgspec.structs.replace(outcome(), books=lossy, count=count(spans=49, unique=47, rows=9, running=1))
+    assert [claim for claim in found.claims() if not claim.agrees] == []
 
 
 @pytest.mark.parametrize(
@@ -64,21 +90,26 @@ def test_what_is_accounted_for_agrees_even_where_spans_were_lost() -> None:
     [
         "agents/otlp/accepted",
         "agents/sgp/lost",
+        "agents/sgp/copies",
+        "agents/sgp/ended",
+        "agents/sgp/running",
         "books/dialects/otlp/accepted",
         "books/dialects/spans/received",
         "books/destinations/otlp/enqueued",
         "books/destinations/otlp/delivered",
+        "books/destinations/sgp/merged",
         "books/destinations/sgp/queued",
         "books/destinations/sgp/dropped_bug",
         "books/imbalance",
         "count/spans",
         "count/unique",
         "count/rows",
+        "count/running",
         "exit_code",
     ],
 )
 def test_a_number_that_differs_anywhere_is_found_and_shown(path: str) -> None:
-    differing = changed(path, 7)
+    differing = changed(path, 77)
     assert [claim for claim in differing.claims() if not claim.agrees]
     assert any("✗" in line for line in tables(differing, Paint(on=False)))
 
@@ -94,11 +125,12 @@ def moment(numbers: int = 1) -> Moment:
             ledger=outcome().books,
             connections=2,
             destinations=[
-                Destination(name, Gate("shut", "503"), Batches(9, 90), Pool(2, 3)) for name in scene.DIALECTS
+                Destination("otlp", Gate("shut", "503"), Batches(9, 90), Pool(2, 3)),
+                Destination("sgp", Gate("shut", "503"), Batches(9, 90), Pool(2, 3), Upserts(numbers)),
             ],
             events=1,
         ),
-        count=count(spans=numbers),
+        count=count(spans=numbers, running=numbers),
         events=[Event(1, 0.0, "dropped", "otlp", "a message " * 20)] * 5,
     )
 
@@ -157,7 +189,46 @@ def test_the_bodies_written_by_hand_are_what_they_say() -> None:
         span.start_time_unix_nano <= span.end_time_unix_nano <= 1_700_000_000_000_000_000 for span in scope.spans
     )
     assert request.resource_spans[0].resource.attributes[0].value.string_value == "demo"
-    assert [span["id"] for span in json.loads(as_json(spans))] == [span.id for span in spans]
+    for ended in (False, True):
+        bodies = json.loads(as_json([Copy(span, ended) for span in spans]))
+        assert [span["id"] for span in bodies] == [span.id for span in spans]
+        assert [("end_timestamp" in span, "output" in span) for span in bodies] == [(ended, ended)] * len(spans)
+
+
+SECOND = 1_000_000_000
+
+
+def test_a_turn_lasts_seconds_and_its_spans_a_twentieth_at_least() -> None:
+    for seed in range(50):
+        *children, whole = turn(Random(seed), 1_700_000_000 * SECOND)
+        assert 0.8 * SECOND <= whole.end - whole.start <= 4 * SECOND
+        assert all(span.end - span.start >= SECOND / 20 for span in children)
+        assert all(whole.start <= span.start and span.end <= whole.end for span in children)
+
+
+def test_an_agent_tells_of_each_span_when_it_starts_and_when_it_ends() -> None:
+    spans, timeline = turn(Random(2), 1_700_000_000 * SECOND), Timeline()
+    begin = 1_800_000_000 * SECOND
+    timeline.begin(spans, begin)
+    told = [(now, copy) for now in range(begin, begin + 5 * SECOND, SECOND // 100) for copy in timeline.due(now)]
+    assert [copy.span.id for _, copy in told if not copy.ended] == [spans[-1].id, *(span.id for span in spans[:-1])]
+    assert sorted(copy.span.id for _, copy in told if copy.ended) == sorted(span.id for span in spans)
+    for now, copy in told:
+        happens = copy.span.end if copy.ended else copy.span.start
+        assert happens <= now < happens + SECOND // 100
+    assert timeline.close(begin + 5 * SECOND) == []
+
+
+def test_what_is_open_when_an_agent_ends_ends_with_it_and_what_has_not_started_never_does() -> None:
+    timeline, begin = Timeline(), 1_800_000_000 * SECOND
+    timeline.begin(turn(Random(3), 1_700_000_000 * SECOND), begin)
+    now = begin + SECOND // 2
+    told = timeline.due(now)
+    opened = {copy.span.id for copy in told if not copy.ended} - {copy.span.id for copy in told if copy.ended}
+    closed = timeline.close(now)
+    assert opened and {copy.span.id for copy in closed} == opened
+    assert all(copy.ended and copy.span.end == now for copy in closed)
+    assert timeline.due(begin + 9 * SECOND) == []
 
 
 def test_a_long_temporary_directory_still_leaves_room_for_a_socket(

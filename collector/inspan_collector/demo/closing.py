@@ -8,17 +8,17 @@ import msgspec
 from inspan_collector.demo.agents.report import Report
 from inspan_collector.demo.observed import Books
 from inspan_collector.demo.paint import BAD, BOLD, DIM, GOOD, Paint
-from inspan_collector.demo.scene import DIALECTS, LEADS, OTLP, SGP
+from inspan_collector.demo.scene import DIALECTS, OTLP, SGP
 from inspan_collector.ledger import DROPPED, FATES, PLACES, SOURCES
 from inspan_collector.sink.tally import Count
 
 NAME: Final = 26
 CELL: Final = 12
-SHOWN: Final = {"enqueued", "queued", "in_flight", "delivered", "quarantined"}  # also where all are 0
+SHOWN: Final = {"enqueued", "queued", "in_flight", "delivered", "merged", "quarantined"}  # also where all are 0
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """Two parties' numbers of the same spans."""
+    """Two parties' numbers of the same spans or copies."""
 
     words: str
     here: int
@@ -40,13 +40,12 @@ class Outcome(msgspec.Struct, frozen=True):
     def claims(self) -> list[Claim]:
         """Everything that has to agree."""
         delivered = {name: self.books.of(name, "delivered") for name in DIALECTS}
-        rows = self.count.rows
         return [
             *self._agents(),
             *self._laws(),
-            Claim("sink: spans taken = delivered", self.count.spans, sum(delivered.values())),
-            Claim("sink: distinct OTLP spans = otlp delivered", (self.count.unique or 0) - rows, delivered[OTLP]),
-            Claim("sink: distinct SGP rows = sgp delivered", rows, delivered[SGP]),
+            Claim("sink: copies taken = delivered", self.count.spans, sum(delivered.values())),
+            Claim("sink: distinct OTLP spans = otlp delivered", self._otlp_spans(), delivered[OTLP]),
+            *self._rows(),
             Claim("sidecar: imbalance of its own recount = 0", self.books.imbalance, 0),
             Claim("sidecar: exit code = 0", self.exit_code, 0),
         ]
@@ -54,12 +53,12 @@ class Outcome(msgspec.Struct, frozen=True):
     def _agents(self) -> Iterator[Claim]:
         for name, report in self.agents.items():
             dialect = self.books.dialects[DIALECTS[name]]
-            yield Claim(f"{report.name}: made = accepted + lost", report.made, report.accepted + report.lost)
-            yield Claim(f"{report.name}: accepted = dialect's", report.accepted, dialect.accepted)
-        for name, dialects in LEADS.items():
-            accepted = sum(self.books.dialects[dialect].accepted for dialect in dialects)
-            words = f"accepted over {' and '.join(dialects)} = {name} enqueued"
-            yield Claim(words, accepted, self.books.of(name, "enqueued"))
+            yield Claim(f"{report.name}: copies = accepted + lost", report.copies, report.accepted + report.lost)
+            yield Claim(f"{report.name}: copies accepted = dialect's", report.accepted, dialect.accepted)
+        ended = sum(report.ended for report in self.agents.values())
+        yield Claim("both agents: spans that ended = otlp enqueued", ended, self.books.of(OTLP, "enqueued"))
+        accepted = self.books.dialects[DIALECTS[SGP]].accepted
+        yield Claim("copies accepted over spans = sgp enqueued", accepted, self.books.of(SGP, "enqueued"))
 
     def _laws(self) -> Iterator[Claim]:
         for name, book in self.books.dialects.items():
@@ -71,17 +70,34 @@ class Outcome(msgspec.Struct, frozen=True):
             went = sum(self.books.of(name, account) for account in (*PLACES, *FATES)) + self.books.dropped(name)
             yield Claim(f"destination {name}: enqueued = places + fates", came, went)
             yield Claim(
-                f"destination {name}: spans still held = 0", sum(self.books.of(name, place) for place in PLACES), 0
+                f"destination {name}: copies still held = 0", sum(self.books.of(name, place) for place in PLACES), 0
             )
 
-    def ending(self) -> str:
-        """The sentence under the tables."""
-        made = sum(report.made for report in self.agents.values())
-        gone = sum(report.lost for report in self.agents.values())
-        gone += self.books.dropped(OTLP) + self.books.of(OTLP, "quarantined")  # which is to get all of them
-        rows = self.count.rows
-        otlp = (self.count.unique or 0) - rows
-        return f"{made:,} spans made, {otlp:,} upstream as OTLP ({rows:,} as SGP too), {gone:,} lost on the way."
+    def _rows(self) -> Iterator[Claim]:
+        """What the SGP store holds. Nothing follows of it where copies were lost: nobody says of which spans."""
+        if self.books.lost(SGP):
+            return
+        agent = self.agents[SGP]
+        written = self.books.of(SGP, "delivered") + self.books.of(SGP, "merged")
+        yield Claim("sgp: delivered + merged = copies accepted", written, agent.accepted)
+        ended = self.count.rows - self.count.running
+        yield Claim("sink: distinct SGP rows with an end = spans that the agent ended", ended, agent.ended)
+        yield Claim("sink: SGP rows left running = spans that the agent left so", self.count.running, agent.running)
+
+    def _otlp_spans(self) -> int:
+        """Distinct: the sink counts the keys of both destinations, and those of rows are in no OTLP."""
+        return (self.count.unique or 0) - self.count.rows
+
+    def ending(self) -> list[str]:
+        """The sentences under the tables."""
+        spans = sum(report.spans for report in self.agents.values())
+        gone = sum(report.spans - report.ended for report in self.agents.values()) + self.books.lost(OTLP)
+        rows, copies, writes = self.count.rows, self.agents[SGP].accepted, self.books.of(SGP, "delivered")
+        return [
+            f"{spans:,} spans made, {self._otlp_spans():,} upstream as OTLP, {gone:,} lost on the way.",
+            f"{writes:,} writes to SGP for {rows:,} of them, {writes / max(1, rows):.2f} each, in place of {copies:,}; "
+            f"{self.count.running:,} left running.",
+        ]
 
 
 def tables(outcome: Outcome, paint: Paint) -> list[str]:
@@ -133,7 +149,7 @@ def _agreement(outcome: Outcome, paint: Paint) -> list[str]:
         mark = paint("✓", GOOD) if claim.agrees else paint("✗", BAD)
         numbers = f"{claim.here:,}" if claim.agrees else paint(f"{claim.here:,} is not {claim.there:,}", BAD)
         lines.append(f"  {mark} {claim.words}: {numbers}")
-    return [*lines, "", paint(outcome.ending(), DIM)]
+    return [*lines, "", *(paint(line, DIM) for line in outcome.ending())]
 
 
 def _counts(title: str, numbers: Sequence[int]) -> str:

@@ -4,7 +4,7 @@ from typing import Final
 
 from inspan_collector.demo.observed import Moment
 
-HEADING: Final = " time   made received queued in flight delivered dropped requests  each conns"
+HEADING: Final = " time  spans received queued in flight delivered  merged dropped requests  each"
 
 
 class Lines:
@@ -28,17 +28,18 @@ def _states(moment: Moment) -> dict[str, str]:
 
 
 def _numbers(moment: Moment) -> str:
-    """Sums over the destinations, below HEADING."""
+    """Below HEADING: spans of the agents, the rest in copies, from `queued` on summed over the destinations."""
     books, destinations = moment.status.ledger, moment.status.destinations
-    places = [
-        sum(books.of(name, place) for name in books.destinations) for place in ("queued", "in_flight", "delivered")
+    accounts = [
+        sum(books.of(name, account) for name in books.destinations)
+        for account in ("queued", "in_flight", "delivered", "merged")
     ]
-    made = sum(report.made for report in moment.agents.values())
+    spans = sum(report.spans for report in moment.agents.values())
     received = sum(book.received for book in books.dialects.values())
     dropped = sum(books.dropped(name) for name in books.destinations)
     sent = sum(each.batches.sent for each in destinations)
     each = sum(each.batches.spans for each in destinations) / max(1, sent)
-    opened = sum(each.connections.opened for each in destinations)
-    cells = [(made, 7), (received, 9), (places[0], 7), (places[1], 10), (places[2], 10), (dropped, 8), (sent, 9)]
-    shown = "".join(f"{number:{width}}" for number, width in [*cells, (round(each), 6), (opened, 6)])
+    moved = zip(accounts, (7, 10, 10, 8), strict=True)
+    cells = [(spans, 7), (received, 9), *moved, (dropped, 8), (sent, 9), (round(each), 6)]
+    shown = "".join(f"{number:{width}}" for number, width in cells)
     return f"{min(moment.elapsed, moment.seconds):3.0f} s{shown}"

@@ -14,7 +14,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=5)  # s; local, and answered between two b
 
 
 class Reception(msgspec.Struct, frozen=True):
-    """A dialect's book, in spans."""
+    """A dialect's book, in copies."""
 
     received: int = 0
     accepted: int = 0
@@ -29,12 +29,16 @@ class Books(msgspec.Struct, frozen=True):
     imbalance: int
 
     def of(self, destination: str, account: str) -> int:
-        """Spans in one account."""
+        """Copies in one account."""
         return self.destinations.get(destination, {}).get(account, 0)
 
     def dropped(self, destination: str) -> int:
-        """Spans dropped for any reason."""
+        """Copies dropped for any reason."""
         return sum(self.of(destination, f"dropped_{reason}") for reason in DROPPED)
+
+    def lost(self, destination: str) -> int:
+        """Copies that the upstream does not have, and will not get from us."""
+        return self.dropped(destination) + self.of(destination, "quarantined")
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -43,7 +47,7 @@ class Gate(msgspec.Struct, frozen=True):
 
 
 class Batches(msgspec.Struct, frozen=True):
-    """Attempts made, and the spans in them."""
+    """Attempts made, and the copies in them."""
 
     sent: int
     spans: int
@@ -54,11 +58,20 @@ class Pool(msgspec.Struct, frozen=True):
     opened: int
 
 
+class Upserts(msgspec.Struct, frozen=True):
+    """held: starts that wait for their end."""
+
+    held: int
+
+
 class Destination(msgspec.Struct, frozen=True):
+    """upserts: of one that merges."""
+
     name: str
     gate: Gate
     batches: Batches
     connections: Pool
+    upserts: Upserts | None = None
 
 
 class Status(msgspec.Struct, frozen=True):

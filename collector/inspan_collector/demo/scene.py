@@ -10,10 +10,10 @@ import msgspec
 from inspan.wire import MAX_SOCKET_PATH, TRACES
 from inspan_collector.sink.behaviour import Behaviour
 
-OTLP: Final = "otlp"  # the destination that takes all: span_json is translated for it
-SGP: Final = "sgp"  # the one that takes span_json, which the dialect spans brings
+OTLP: Final = "otlp"  # the destination that takes what has ended: span_json is translated for it
+SGP: Final = "sgp"  # the one that takes each copy of span_json, which the dialect spans brings, and merges them
 DIALECTS: Final = {OTLP: "otlp", SGP: "spans"}  # what the agents are called after, and what they speak
-LEADS: Final = {OTLP: ("otlp", "spans"), SGP: ("spans",)}  # dialects whose spans a destination takes
+TAKES: Final = {OTLP: "ended spans", SGP: "starts and ends"}  # what a destination is offered, for people
 
 OUTAGE: Final = (0.4, 0.55)  # of the time: late enough to have seen how it is usually, early enough to see it heal
 DELAY: Final = "20ms-80ms"  # what an upstream in the next region takes

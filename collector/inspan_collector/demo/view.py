@@ -6,12 +6,13 @@ from typing import Final
 
 from inspan_collector.demo.observed import Destination, Event, Moment
 from inspan_collector.demo.paint import BAD, BOLD, COLUMNS, DIM, GOOD, WARN, Paint
-from inspan_collector.demo.scene import DIALECTS, LEADS
+from inspan_collector.demo.scene import DIALECTS, TAKES
 
 WIDTH: Final = COLUMNS - 1  # the last column is left free: some terminals wrap as soon as it is written
 NAME: Final = 24
 CELLS: Final = (10, 8, 10, 10, 9, 8)  # columns; with NAME they fill WIDTH
 EVENTS: Final = 3  # lines; with them the frame has 20, and a terminal has 24
+ACCOUNTS: Final = ("enqueued", "queued", "in_flight", "delivered", "merged")  # and what is lost
 GATES: Final = {"open": GOOD, "shut": WARN, "paused": BAD}
 
 Cell = int | float | str
@@ -39,25 +40,26 @@ class View:
         return self.paint(title, BOLD) + time + self.paint(bar, GOOD)
 
     def _agents(self, moment: Moment) -> list[str]:
-        lines = [self._heading("agents", "made", "held", "accepted", "posts", "each", "lost")]
+        lines = [self._heading("agents", "spans", "running", "copies", "accepted", "posts", "lost")]
         for name in DIALECTS:
             told = moment.agents.get(name)
             if told is None:
                 lines.append(self._row("starting"))
                 continue
-            each = told.accepted / max(1, told.requests)
-            lines.append(self._row(told.name, told.made, told.held, told.accepted, told.requests, each, told.lost))
+            numbers = (told.spans, told.running, told.copies, told.accepted, told.requests, told.lost)
+            lines.append(self._row(told.name, *numbers))
         return lines
 
     def _sidecar(self, moment: Moment) -> list[str]:
         books = moment.status.ledger
-        lines = [self._heading("sidecar", "received", "queued", "in flight", "delivered", "quarant.", "dropped")]
-        for name, dialects in LEADS.items():
-            places = (books.of(name, account) for account in ("queued", "in_flight", "delivered", "quarantined"))
-            received = sum(books.dialects[dialect].received for dialect in dialects)
-            lines.append(self._row(f"{', '.join(dialects)} to {name}", received, *places, books.dropped(name)))
+        lines = [self._heading("sidecar", "enqueued", "queued", "in flight", "delivered", "merged", "lost")]
+        for name, takes in TAKES.items():
+            accounts = [books.of(name, account) for account in ACCOUNTS]
+            lines.append(self._row(f"{name}: {takes}", *accounts, books.lost(name)))
         refused = sum(sum(book.refused.values()) for book in books.dialects.values())
-        words = f"  {refused:,} refused; {moment.status.connections} agent connections; the books differ by "
+        held = sum(each.upserts.held for each in moment.status.destinations if each.upserts)
+        words = f"  {refused:,} refused; {moment.status.connections} connections; "
+        words += f"{held:,} starts held; the books differ by "
         return [*lines, self.paint(words, DIM) + self.paint(str(books.imbalance), BAD if books.imbalance else GOOD)]
 
     def _upstream(self, moment: Moment) -> list[str]:
@@ -65,7 +67,7 @@ class View:
         lines += [self._destination(destination) for destination in moment.status.destinations]
         count = moment.count
         answered = ", ".join(f"{number:,} with {status}" for status, number in sorted(count.answered.items()))
-        has = f"  it has {count.spans:,} spans, and answered {answered or 'nothing'}"
+        has = f"  it took {count.spans:,} copies, shows {count.running:,} running, answered {answered or 'nothing'}"
         mood = f"  the upstream {moment.mood.words}"
         return [*lines, self.paint(mood[:WIDTH], WARN if moment.mood.bad else DIM), self.paint(has[:WIDTH], DIM)]
 

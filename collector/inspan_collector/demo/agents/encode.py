@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from inspan_collector.demo.agents.story import Span
+from inspan_collector.demo.agents.timeline import Copy
 from inspan_collector.formats.varint import varint
 
 LENGTH: Final = 2  # wire type of bytes, text and messages
@@ -16,22 +17,22 @@ FIXED64: Final = 1
 INTERNAL: Final = b"\x30\x01"  # Span.kind = 6: SPAN_KIND_INTERNAL
 
 
-def as_json(spans: Sequence[Span]) -> bytes:
+def as_json(copies: Sequence[Copy]) -> bytes:
     """A JSON array, as `/v1/spans` takes it."""
-    return json.dumps([_object(span) for span in spans]).encode()
+    return json.dumps([_object(*copy) for copy in copies]).encode()
 
 
-def _object(span: Span) -> dict[str, object]:
-    return {
+def _object(span: Span, ended: bool) -> dict[str, object]:
+    """What is known of a span when it has ended, or at its start."""
+    known: dict[str, object] = {
         "id": span.id,
         "trace_id": span.trace_id,
         "parent_id": span.parent_id,
         "name": span.name,
         "type": span.type,
         "start_timestamp": _moment(span.start),
-        "end_timestamp": _moment(span.end),
-        "output": {"text": span.text},
     }
+    return {**known, "end_timestamp": _moment(span.end), "output": {"text": span.text}} if ended else known
 
 
 def _moment(nanoseconds: int) -> str:

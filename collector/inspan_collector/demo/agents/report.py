@@ -11,21 +11,21 @@ INTERVAL: Final = 0.02  # s; a view should not show spans as received before it 
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """An agent's own books, in spans: made = accepted + lost + what it still holds.
+    """An agent's own books. Of copies: copies = accepted + lost + what it has not posted yet.
 
-    name: for people. accepted: answered 2xx by the sidecar. lost: given up. requests: answered, in whatever way.
+    name: for people. spans: started. copies: made of them, to be posted. accepted: answered 2xx by the sidecar.
+    lost: given up. ended: spans of which a copy with an end was accepted. running: spans of which a copy was accepted,
+    and none with an end. requests: answered, in whatever way.
     """
 
     name: str
-    made: int = 0
+    spans: int = 0
+    copies: int = 0
     accepted: int = 0
     lost: int = 0
+    ended: int = 0
+    running: int = 0
     requests: int = 0
-
-    @property
-    def held(self) -> int:
-        """Spans in the agent's own buffer."""
-        return self.made - self.accepted - self.lost
 
     def say(self) -> None:
         """Write the line."""

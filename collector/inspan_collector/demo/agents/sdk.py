@@ -76,6 +76,7 @@ class Counted(SpanExporter):
         self.report.requests += 1
         if result is SpanExportResult.SUCCESS:
             self.report.accepted += len(spans)
+            self.report.ended += len(spans)
         return result
 
     def shutdown(self) -> None:
@@ -96,10 +97,11 @@ def main() -> int:
     chance = random.Random(arguments.seed)  # noqa: S311  # made-up spans, not secrets
     for _ in turns(report, arguments.seconds, TURNS):
         spans = turn(chance, time.time_ns())
-        report.made += len(spans)
+        report.spans += len(spans)
+        report.copies += len(spans)  # one of each: the SDK exports what has ended
         _trace(tracer, spans)
     provider.shutdown()
-    report.lost = report.made - report.accepted
+    report.lost = report.copies - report.accepted
     report.say()
     return 0
 

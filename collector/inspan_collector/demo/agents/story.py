@@ -25,6 +25,9 @@ WORDS: Final = (
 )
 
 
+SHORTEST: Final = 50_000_000  # ns; a tool that is quick. What starts and ends at once shows nothing
+
+
 class Span(msgspec.Struct, kw_only=True):
     """One made-up span. Ids in hex as in OTLP; times in nanoseconds since the epoch."""
 
@@ -45,8 +48,9 @@ def turn(chance: Random, now: int) -> list[Span]:
     whole = _span(chance, "AGENT", "agent.turn", trace, None, start, now)
     spans = []
     begin = start
-    for _ in range(chance.randrange(2, 12)):
-        end = begin + (now - begin) // chance.randrange(2, 5)
+    for following in reversed(range(chance.randrange(2, 12))):
+        spare = now - begin - SHORTEST * (following + 1)
+        end = begin + SHORTEST + spare // chance.randrange(2, 5)
         kind, name = ("COMPLETION", "llm.chat") if chance.random() < 0.5 else ("TOOL", f"tool.{chance.choice(TOOLS)}")
         spans.append(_span(chance, kind, name, trace, whole.id, begin, end))
         begin = end
