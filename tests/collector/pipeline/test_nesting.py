@@ -21,8 +21,8 @@ TIMES = '"start_timestamp":"2026-01-01T00:00:00Z","end_timestamp":"2026-01-01T00
 DEPTHS = range(900, 1000)  # the limit is 1000 frames, and some of them are our own
 
 
-def span(id: str, depth: int = 1) -> str:
-    return f'{{"id":"{id}","trace_id":"t",{TIMES},"input":{{"x":{"[" * depth}0{"]" * depth}}}}}'
+def span(name: str, depth: int = 1) -> str:
+    return f'{{"id":"{name}","trace_id":"t",{TIMES},"input":{{"x":{"[" * depth}0{"]" * depth}}}}}'
 
 
 class Refusing(Upserting):
