@@ -146,7 +146,7 @@ class Run:
         for post in load:
             self.offer(post)
             self.go(post.at)
-        self.waiting.hurry()
+        self.waiting.stop_holding()
         now = load[-1].at
         while self.waiting.spans or self.flying:
             now += LINGER
@@ -162,7 +162,7 @@ def per_key(load: list[Post], *, held: bool) -> float:
         run.offer(post)
     assert isinstance(run.waiting, Upserts)
     if not held:
-        run.waiting.relieve(PLENTY, PLENTY)
+        run.waiting.relieve(PLENTY, PLENTY, 0.0)
     taken = (tracemalloc.get_traced_memory()[0] - run.waiting.size) / run.waiting.spans
     tracemalloc.stop()
     run.queue.empty(DROPPED_SHUTDOWN)

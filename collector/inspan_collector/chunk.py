@@ -1,12 +1,25 @@
 """What a queue holds: spans of one request, still encoded."""
 
 from collections.abc import Callable, Hashable
+from typing import Protocol
 
 import msgspec
 
 
+class Keeper(Protocol):
+    """Has the bytes of chunks charged to the memory budget."""
+
+    def let_go(self, chunk: "Chunk") -> None:
+        """This chunk is held no more."""
+        ...
+
+    def cut(self, chunk: "Chunk", parts: list[tuple[bytes, int]]) -> list["Chunk"]:
+        """The chunks that take this one's place: each a part (body, spans), in order."""
+        ...
+
+
 class Custody:
-    """The bytes of one request body, charged to the memory budget until its last holder lets go.
+    """The bytes of one request body, charged until its last holder lets go.
 
     A body is shared by the chunks of all destinations and by the parts of a split; it is charged once.
 
@@ -26,9 +39,17 @@ class Custody:
         return Chunk(format, body, len(body), spans, agent, arrived, self)
 
     def let_go(self, chunk: "Chunk") -> None:
-        """This chunk is held no more."""
+        """See Keeper."""
         del chunk
         self.drop()
+
+    def cut(self, chunk: "Chunk", parts: list[tuple[bytes, int]]) -> list["Chunk"]:
+        """See Keeper. The parts share the custody of the whole."""
+        made = [
+            self.chunk(chunk.format, body, spans, agent=chunk.agent, arrived=chunk.arrived) for body, spans in parts
+        ]
+        self.drop()
+        return made
 
     def drop(self) -> None:
         """One holder fewer."""
@@ -37,27 +58,11 @@ class Custody:
             self.release(self.size)
 
 
-class OwnBytes(Custody):
-    """The custody of copies: each has bytes of its own, which are given back with it.
-
-    release: called with the bytes of each.
-    """
-
-    __slots__ = ()
-
-    def __init__(self, release: Callable[[int], None]) -> None:
-        super().__init__(0, release)
-
-    def let_go(self, chunk: "Chunk") -> None:
-        """This copy is held no more."""
-        self.release(chunk.size)
-
-
 class Chunk(msgspec.Struct, eq=False, gc=False):
-    """Spans of one request for one destination. Made by its custody.
+    """Spans of one request for one destination. Made by its keeper.
 
-    format: name of the encoding. body: bytes in the format's plain form. size: of the body. spans: count. agent: who
-    posted it. arrived: loop time in seconds.
+    format: name of the encoding. body: bytes in the format's plain form. size: bytes that it adds to a joined body, or
+    a few more. spans: count. agent: who posted it. arrived: loop time in seconds.
     """
 
     format: str
@@ -66,16 +71,7 @@ class Chunk(msgspec.Struct, eq=False, gc=False):
     spans: int
     agent: Hashable
     arrived: float
-    custody: Custody
+    keeper: Keeper
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.format} {self.spans} spans {self.size} bytes>"
-
-    def cut(self, parts: list[tuple[bytes, int]]) -> list["Chunk"]:
-        """The chunks that take this one's place: each a part (body, spans) under the same custody."""
-        made = [
-            self.custody.chunk(self.format, body, spans, agent=self.agent, arrived=self.arrived)
-            for body, spans in parts
-        ]
-        self.custody.let_go(self)
-        return made

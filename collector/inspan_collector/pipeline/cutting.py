@@ -8,29 +8,22 @@ from collections.abc import Mapping
 
 from inspan_collector.batch import Batch, halves
 from inspan_collector.chunk import Chunk
-from inspan_collector.formats import FORMATS
 from inspan_collector.queue.queue import Queue
 
 
 def halve(queue: Queue, piece: Batch) -> list[Batch]:
     """Two batches with about half of the spans each, in order. The piece has at least two spans."""
-    chunks = halves(piece.chunks) if len(piece.chunks) > 1 else [[part] for part in _parts(queue, piece.chunks[0])]
+    chunks = halves(piece.chunks) if len(piece.chunks) > 1 else [[part] for part in queue.cut(piece.chunks[0])]
     return [Batch(part, piece.failures) for part in chunks]
 
 
 def first_and_rest(queue: Queue, piece: Batch) -> tuple[Batch, Batch]:
     """The first span alone, and all the others. The piece has at least two spans."""
-    first, rest = _shorten(queue, piece.chunks[0], 1, 0)
-    return Batch([first], piece.failures), Batch(rest + piece.chunks[1:], piece.failures)
-
-
-def fit(queue: Queue, chunks: list[Chunk], max_bytes: int) -> list[Chunk]:
-    """What of taken chunks goes into one batch now: a first chunk over a limit is cut, and the rest waits again."""
-    first, rest = _shorten(queue, chunks[0], queue.limits.max_spans, max_bytes)
-    if not rest:
-        return chunks
-    queue.put_back(rest + chunks[1:])
-    return [first]
+    first, *rest = piece.chunks
+    while first.spans > 1:
+        first, *others = queue.cut(first)
+        rest = others + rest
+    return Batch([first], piece.failures), Batch(rest, piece.failures)
 
 
 def sort_out(queue: Queue, chunk: Chunk, faults: Mapping[int, str]) -> tuple[list[Chunk], list[tuple[Chunk, str]]]:
@@ -42,23 +35,10 @@ def sort_out(queue: Queue, chunk: Chunk, faults: Mapping[int, str]) -> tuple[lis
     sound: list[Chunk] = []
     broken: list[tuple[Chunk, str]] = []
     offset = 0
-    for part in _parts(queue, chunk):
+    for part in queue.cut(chunk):
         here = {index - offset: why for index, why in faults.items() if offset <= index < offset + part.spans}
         kept, bad = sort_out(queue, part, here)
         sound += kept
         broken += bad
         offset += part.spans
     return sound, broken
-
-
-def _shorten(queue: Queue, chunk: Chunk, max_spans: int, max_bytes: int) -> tuple[Chunk, list[Chunk]]:
-    """The beginning of a chunk that is under both limits, or its first span; and what follows."""
-    rest: list[Chunk] = []
-    while chunk.spans > 1 and (chunk.spans > max_spans or chunk.size > max_bytes):
-        chunk, *others = _parts(queue, chunk)
-        rest = others + rest
-    return chunk, rest
-
-
-def _parts(queue: Queue, chunk: Chunk) -> list[Chunk]:
-    return queue.replace(chunk, FORMATS[chunk.format].split(chunk.body, (chunk.spans + 1) // 2, 2 * chunk.size))

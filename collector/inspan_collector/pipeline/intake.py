@@ -56,7 +56,7 @@ class Intake:
                 # One that has room later is worth waiting for, whatever the others will never take.
                 refusal = refused if refusal in (None, "too_large") else refusal
                 turned_away.append((taker, chunk.spans + merged))
-                chunk.custody.let_go(chunk)
+                chunk.keeper.let_go(chunk)
         if refusal and not taken:
             return refusal
         if not taken:

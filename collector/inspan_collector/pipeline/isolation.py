@@ -153,14 +153,14 @@ class Isolation:
         """
         if error.status == 413:
             return None
+        faults = [dict(self.destination.exporter.faults(FORMATS[chunk.format], chunk.body)) for chunk in piece.chunks]
+        if not any(faults):
+            return None
+        verdict = "does not parse" if error.status != UNSENT else "cannot be sent in the upstream's format"
         sound: list[Chunk] = []
-        broken = False
-        for chunk in piece.chunks:
-            faults = dict(self.destination.exporter.faults(FORMATS[chunk.format], chunk.body))
-            kept, bad = sort_out(self.destination.queue, chunk, faults)
+        for chunk, found in zip(piece.chunks, faults, strict=True):
+            kept, bad = sort_out(self.destination.queue, chunk, found)
             sound += kept
             for part, why in bad:
-                broken = True
-                verdict = "does not parse" if error.status != UNSENT else "cannot be sent in the upstream's format"
                 self.condemn(Batch([part]), error.status, f"{verdict}: {why}")
-        return sound if broken else None
+        return sound

@@ -4,7 +4,6 @@ import asyncio
 
 from inspan_collector.batch import Batch
 from inspan_collector.ledger import DROPPED_SHUTDOWN
-from inspan_collector.pipeline.cutting import fit
 from inspan_collector.pipeline.delivery import Delivery
 from inspan_collector.pipeline.destination import Destination
 
@@ -45,7 +44,7 @@ class Pipeline:
     def drain(self) -> None:
         """Send what is held without lingering, cut waits short, and let `run` end when nothing is held."""
         self.draining = True
-        self.destination.queue.waiting.hurry()
+        self.destination.queue.waiting.stop_holding()
         self.destination.gate.hurry(self.destination.clock())
         self.destination.line.rearm()
         self.wake()
@@ -97,21 +96,16 @@ class Pipeline:
     def _start(self) -> None:
         destination = self.destination
         max_bytes = min(destination.max_batch_bytes, destination.learned_bytes)
-        taken = destination.queue.take(max_bytes, destination.clock())
-        if not taken:  # what was due has to wait behind what is in flight
-            return
-        chunks = fit(destination.queue, taken, max_bytes)
-        delivery = Delivery(destination, Batch(chunks))
+        delivery = Delivery(destination, Batch(destination.queue.take(max_bytes, destination.clock())))
         task = asyncio.create_task(delivery.run())
         self.deliveries[delivery] = task
         task.add_done_callback(lambda _: self._done(delivery))
 
     def _done(self, delivery: Delivery) -> None:
-        task = self.deliveries[delivery]
+        task = self.deliveries.pop(delivery)
+        self.wake()
         if (error := task.exception()) is not None:
             delivery.fail(error)
-        del self.deliveries[delivery]
-        self.wake()
 
     async def _sleep(self, seconds: float | None) -> None:
         loop = asyncio.get_running_loop()

@@ -2,12 +2,14 @@
 
 from collections.abc import Hashable
 from itertools import islice
-from typing import Final
+from typing import Final, cast
 
-from inspan_collector.chunk import Chunk, OwnBytes
-from inspan_collector.formats import json_text, span_json
+from inspan_collector.chunk import Chunk
+from inspan_collector.formats import span_json
+from inspan_collector.memory import Memory
 
 COMMA: Final = 1  # byte that a copy adds to a body beside its own
+KEY: Final = 400  # bytes of memory that a copy takes beside its body: 250 where it came with a dozen others, 510 alone
 
 HELD: Final = 0  # open, waits for its end
 READY: Final = 1  # may be taken
@@ -17,8 +19,8 @@ BEHIND: Final = 2  # a bundle of one, waits for what is in flight of its key
 class Bundle:
     """Copies of one post that are all open or have all ended, by their keys. It may be empty in the end.
 
-    agent: who posted them, and is charged for them. arrived, since: loop times in seconds; from the latter they are
-    held, or the linger of their batch runs. place: where they wait. size: bytes that they add to a body.
+    agent: who posted the first of them, and is charged for all. arrived, since: loop times in seconds; from the latter
+    they are held, or the linger of their batch runs. place: where they wait. size: bytes that they add to a body.
     """
 
     __slots__ = ("agent", "arrived", "copies", "ended", "place", "since", "size")
@@ -49,12 +51,12 @@ class Bundle:
         self.size -= part.size
         return part
 
-    def chunk(self, custody: OwnBytes) -> "Copies":
+    def chunk(self, keeper: "OwnBytes") -> "Copies":
         """The copies as a chunk, whose bytes are charged already."""
         body = span_json.array_of(self.copies.values())
         keys = list(self.copies)
         return Copies(
-            span_json.name, body, self.size, len(keys), self.agent, self.arrived, custody, keys, ended=self.ended
+            span_json.name, body, self.size, len(keys), self.agent, self.arrived, keeper, keys, ended=self.ended
         )
 
 
@@ -64,20 +66,30 @@ class Copies(Chunk, eq=False, gc=False):
     keys: list[Hashable]
     ended: bool
 
-    def cut(self, parts: list[tuple[bytes, int]]) -> list[Chunk]:
-        """See Chunk.cut."""
+
+class OwnBytes:
+    """The keeper of copies, each of which has bytes of its own; its key and its place are charged with them."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+
+    def charge(self, spans: int, size: int) -> None:
+        """So many copies more are held (or fewer), and bytes."""
+        self.memory.charge(size + KEY * spans)
+
+    def let_go(self, chunk: Chunk) -> None:
+        """See Keeper."""
+        self.memory.release(chunk.size + KEY * chunk.spans)
+
+    def cut(self, chunk: Chunk, parts: list[tuple[bytes, int]]) -> list[Chunk]:
+        """See Keeper. Each part has its own spans' keys."""
+        copies = cast(Copies, chunk)
         made: list[Chunk] = []
         at = 0
         for body, spans in parts:
-            size, keys = len(body) - len("[]") + COMMA, self.keys[at : at + spans]
+            size, keys = len(body) - len("[]") + COMMA, copies.keys[at : at + spans]
             made.append(
-                Copies(self.format, body, size, spans, self.agent, self.arrived, self.custody, keys, ended=self.ended)
+                Copies(copies.format, body, size, spans, copies.agent, copies.arrived, self, keys, ended=copies.ended)
             )
             at += spans
         return made
-
-    def bundle(self) -> Bundle:
-        """The copies as they were before."""
-        return Bundle(
-            self.agent, self.arrived, dict(zip(self.keys, json_text.elements(self.body), strict=True)), ended=self.ended
-        )

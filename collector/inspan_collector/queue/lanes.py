@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk
 from inspan_collector.formats import Head
-from inspan_collector.queue.waiting import Added
+from inspan_collector.queue.waiting import Added, Cut
 
 
 class Lane:
@@ -30,7 +30,7 @@ class Lane:
         self.size -= chunk.size
         return chunk
 
-    def put_back(self, chunks: Sequence[Chunk]) -> None:
+    def appendleft(self, chunks: Sequence[Chunk]) -> None:
         """At the front, in their order."""
         self.chunks.extendleft(reversed(chunks))
         self.spans += sum(chunk.spans for chunk in chunks)
@@ -82,11 +82,15 @@ class Lanes:
             return 0.0
         return max(0.0, lane.chunks[0].arrived + self.limits.linger - now)
 
-    def take(self, max_bytes: int, now: float) -> list[Chunk]:
+    def take(self, max_bytes: int, now: float, cut: Cut) -> list[Chunk]:
         """The most urgent lane's; of several, that whose first span is oldest."""
         lane = min(self._lanes(), key=lambda lane: (self._time_left_of(lane, now), lane.chunks[0].arrived))
-        chunks = [lane.popleft()]
-        spans, size = chunks[0].spans, chunks[0].size
+        chunk = lane.popleft()
+        while chunk.spans > 1 and (chunk.spans > self.limits.max_spans or chunk.size > max_bytes):
+            chunk, *rest = cut(chunk)
+            lane.appendleft(rest)
+        chunks = [chunk]
+        spans, size = chunk.spans, chunk.size
         while lane.chunks:
             spans += lane.chunks[0].spans
             size += lane.chunks[0].size
@@ -95,19 +99,17 @@ class Lanes:
             chunks.append(lane.popleft())
         return chunks
 
-    def put_back(self, chunks: Sequence[Chunk]) -> None:
-        self.by_format[chunks[0].format].put_back(chunks)
-
-    def gone(self, chunks: Sequence[Chunk], *, delivered: bool, now: float) -> list[Chunk]:
-        del chunks, delivered, now
+    def gone(self, chunks: Sequence[Chunk], *, refused: bool, now: float) -> list[Chunk]:
+        """Nothing waited for them."""
+        del chunks, refused, now
         return []
 
-    def hurry(self) -> None:
+    def stop_holding(self) -> None:
         """Nothing waits for anything but its batch."""
 
-    def relieve(self, spans: float, size: float) -> bool:
+    def relieve(self, spans: float, size: float, now: float) -> bool:
         """Everything here is ready to go as it is."""
-        del spans, size
+        del spans, size, now
         return False
 
     def evict(self) -> Chunk:

@@ -5,15 +5,15 @@ from typing import Final
 
 from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk
-from inspan_collector.formats import Head
+from inspan_collector.formats import FORMATS, Head
 from inspan_collector.ledger import (
-    DELIVERED,
     DROPPED_EXPIRED,
     DROPPED_QUEUE_FULL,
     DROPPED_REJECTED,
     ENQUEUED,
     IN_FLIGHT,
     MERGED,
+    QUARANTINED,
     QUEUED,
     Ledger,
     QueueRefusal,
@@ -67,8 +67,8 @@ class Queue:
         """0.0 to 1.0: how full the fuller of the two bounds is."""
         return max(self.held_spans / self.max_spans, self.held_bytes / max(1, self.max_bytes))
 
-    def offer(self, chunk: Chunk, heads: Sequence[Head] = ()) -> QueueRefusal | None:
-        """Take the chunk, or say why not. heads: of its spans, where they have been read already."""
+    def offer(self, chunk: Chunk, heads: Sequence[Head]) -> QueueRefusal | None:
+        """Take the chunk, or say why not. heads: of its spans, where its format has any."""
         refusal = self._refusal(chunk)
         if refusal and not (self.evict and refusal == "queue_full" and self._make_room(chunk)):
             return refusal
@@ -79,7 +79,7 @@ class Queue:
         for agent, size in added.grown.items():
             self._hold(agent, size)
         over = (self.held_spans - self.max_spans * PRESSURE, self.held_bytes - self.max_bytes * PRESSURE)
-        relieved = max(over) > 0 and self.waiting.relieve(*over)
+        relieved = max(over) > 0 and self.waiting.relieve(*over, chunk.arrived)
         # A batcher that is woken at each chunk doubles the cost of an offer.
         if added.wake or relieved:
             self.wake()
@@ -122,21 +122,16 @@ class Queue:
     def take(self, max_bytes: int, now: float) -> list[Chunk]:
         """The chunks of the next batch, of one format, in order: only where `waiting.time_left` is a number.
 
-        max_bytes: what the destination has been seen to accept, never more than the configured limit. The first chunk
-        may be over a limit by itself: the caller cuts it and puts the rest back.
+        max_bytes: what the destination has been seen to accept, never more than the configured limit.
         """
-        chunks = self.waiting.take(max_bytes, now)
+        chunks = self.waiting.take(max_bytes, now, self.cut)
         self.ledger.move(QUEUED, IN_FLIGHT, sum([chunk.spans for chunk in chunks]))
         return chunks
 
-    def put_back(self, chunks: Sequence[Chunk]) -> None:
-        """Taken chunks wait again, in front of all others."""
-        self.waiting.put_back(chunks)
-        self.ledger.move(IN_FLIGHT, QUEUED, sum(chunk.spans for chunk in chunks))
-
-    def replace(self, chunk: Chunk, parts: list[tuple[bytes, int]]) -> list[Chunk]:
-        """Cut a held chunk: the parts (body, spans) take its place in the bounds too."""
-        made = chunk.cut(parts)
+    def cut(self, chunk: Chunk) -> list[Chunk]:
+        """Cut a held chunk of several spans in two; the parts take its place in the bounds."""
+        parts = FORMATS[chunk.format].split(chunk.body, (chunk.spans + 1) // 2, 2 * chunk.size)
+        made = chunk.keeper.cut(chunk, parts)
         self._hold(chunk.agent, sum(part.size for part in made) - chunk.size)
         return made
 
@@ -148,7 +143,7 @@ class Queue:
         self.ledger.move(IN_FLIGHT, DROPPED_REJECTED, rejected)
         self.ledger.move(IN_FLIGHT, fate, sum([chunk.spans for chunk in chunks]) - rejected)
         self._release(chunks)
-        late = self.waiting.gone(chunks, delivered=fate == DELIVERED, now=now)
+        late = self.waiting.gone(chunks, refused=fate == QUARANTINED, now=now)
         self._leave(late, MERGED)
         self.wake()
 
@@ -165,7 +160,7 @@ class Queue:
         for chunk in chunks:
             self.held_spans -= chunk.spans
             sizes[chunk.agent] = sizes.get(chunk.agent, 0) + chunk.size
-            chunk.custody.let_go(chunk)
+            chunk.keeper.let_go(chunk)
         for agent, size in sizes.items():
             self._hold(agent, -size)
 

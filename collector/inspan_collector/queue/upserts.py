@@ -17,23 +17,22 @@ from itertools import chain, islice
 from typing import Final, cast
 
 from inspan_collector.batch import Limits
-from inspan_collector.chunk import Chunk, OwnBytes
+from inspan_collector.chunk import Chunk
 from inspan_collector.formats import Head, span_json
 from inspan_collector.memory import Memory
-from inspan_collector.queue.bundle import BEHIND, COMMA, HELD, READY, Bundle, Copies
-from inspan_collector.queue.waiting import Added
+from inspan_collector.queue.bundle import BEHIND, COMMA, HELD, READY, Bundle, Copies, OwnBytes
+from inspan_collector.queue.waiting import Added, Cut
 
 SWEEP: Final = 1000  # bundles; some 100 KiB where all are empty
 
 
 class Upserts:
-    """See Waiting. hold_open: seconds. memory: charged for the bytes of the copies."""
+    """See Waiting. hold_open: seconds. memory: charged for the copies, their keys and their bytes."""
 
     def __init__(self, limits: Limits, hold_open: float, memory: Memory) -> None:
         self.limits = limits
         self.hold_open = hold_open
-        self.memory = memory
-        self.custody = OwnBytes(memory.release)
+        self.keeper = OwnBytes(memory)
         self.by_key: dict[Hashable, Bundle | None] = {}  # where its copy waits; None: one is in flight, and none waits
         self.behind: dict[Hashable, Bundle] = {}
         # By `since`. In both a bundle that became empty stays for a while: to find it at once would cost more.
@@ -79,9 +78,9 @@ class Upserts:
         self.spans += chunk.spans - merged
         self.size += size
         self.merged_bytes += chunk.size - COMMA - size
-        self.memory.charge(size)
+        self.keeper.charge(chunk.spans - merged, size)
         self._tidy()
-        chunk.custody.let_go(chunk)
+        chunk.keeper.let_go(chunk)
         wake = self._full() or bool(self.ready) > was_ready or bool(self.holding) > was_holding
         return Added(grown, merged, wake)
 
@@ -121,16 +120,13 @@ class Upserts:
         grown[bundle.agent] += bundle.size
 
     def _enter(self, bundle: Bundle, now: float) -> None:
-        """Nothing of these keys is in flight: ready where they have ended or were held long enough, else held."""
+        """Nothing of these keys is in flight: ready where they have ended, else held for what is left of their time."""
         self.by_key.update(dict.fromkeys(bundle.copies, bundle))
         if bundle.ended or bundle.arrived + self.hold_open <= now:
             self._make_ready(bundle, now)
-            return
-        bundle.place = HELD
-        at = len(self.holding)
-        while at and self.holding[at - 1].since > bundle.since:  # one that was behind has waited already
-            at -= 1
-        self.holding.insert(at, bundle)
+        else:
+            bundle.place = HELD
+            self.holding.append(bundle)
 
     def _make_ready(self, bundle: Bundle, since: float) -> None:
         bundle.place, bundle.since = READY, since
@@ -155,7 +151,7 @@ class Upserts:
             yield from islice(bundles, 1)
 
     def oldest(self) -> float | None:
-        return min((bundle.arrived for bundle in self._fronts()), default=None)
+        return min((bundle.arrived for bundle in self._all() if bundle.copies), default=None)
 
     def _full(self) -> bool:
         return self.ready_spans >= self.limits.max_spans or self.ready_size >= self.limits.max_bytes
@@ -167,17 +163,18 @@ class Upserts:
         since += [self.holding[0].since + self.hold_open] if self.holding else []
         return max(0.0, min(since) + self.limits.linger - now) if since else None
 
-    def take(self, max_bytes: int, now: float) -> list[Chunk]:
+    def take(self, max_bytes: int, now: float, cut: Cut) -> list[Chunk]:
         """Every copy that is ready, or held for long enough, as many as go into one body."""
+        del cut  # a bundle is split before it is a chunk
         while self.holding and self.holding[0].since + self.hold_open <= now:
-            self._let_go(self.hold_open)
+            self._let_go(self.holding[0].since + self.hold_open)
         chunks: list[Chunk] = []
         spans = self.limits.max_spans
         while self.ready and spans:
             bundle = self._first(spans, max_bytes, alone=not chunks)
             if bundle is None:
                 break
-            chunks.append(bundle.chunk(self.custody))
+            chunks.append(bundle.chunk(self.keeper))
             self.by_key.update(dict.fromkeys(bundle.copies))
             spans -= len(bundle.copies)
             max_bytes -= bundle.size
@@ -205,47 +202,40 @@ class Upserts:
             self.ready_size -= bundle.size
         self._tidy()
 
-    def _let_go(self, held: float) -> None:
-        """The first that are held may be sent, after so many seconds."""
-        bundle = self.holding.popleft()
-        self._make_ready(bundle, bundle.since + held)
+    def _let_go(self, since: float) -> None:
+        """The first that are held are ready, since this time."""
+        self._make_ready(self.holding.popleft(), since)
         self._tidy()
 
-    def hurry(self) -> None:
-        """A drain: no end will come that is worth waiting for."""
+    def stop_holding(self) -> None:
         self.hold_open = 0.0
 
-    def relieve(self, spans: float, size: float) -> bool:
+    def relieve(self, spans: float, size: float, now: float) -> bool:
         """Held copies are let go, oldest first, until enough can leave: what waits for its end must not fill us up."""
-        before = self.ready_spans
+        before = bool(self.ready)
         while self.holding and (self.ready_spans < spans or self.ready_size < size):
-            self._let_go(0.0)
-        return self.ready_spans > before
+            self._let_go(now)
+        return bool(self.ready) > before or self._full()
 
-    def put_back(self, chunks: Sequence[Chunk]) -> None:
-        for copies in reversed(cast(Sequence[Copies], chunks)):  # of no other kind are those that `take` returned
-            bundle = copies.bundle()
-            self.by_key.update(dict.fromkeys(bundle.copies, bundle))
-            self.spans += len(bundle.copies)
-            self.size += bundle.size
-            self._make_ready(bundle, bundle.since)
-            self.ready.rotate(1)
-
-    def gone(self, chunks: Sequence[Chunk], *, delivered: bool, now: float) -> list[Chunk]:
-        """What waited behind these is next; but an open copy that comes after its own end is pointless."""
+    def gone(self, chunks: Sequence[Chunk], *, refused: bool, now: float) -> list[Chunk]:
+        """What waited behind these is next. An open copy that comes after its own end says less and is merged, unless
+        the upstream refused the end: if not delivered, it may have been written all the same."""
         late: list[Chunk] = []
-        for copies in cast(Sequence[Copies], chunks):
+        held = len(self.holding)
+        for copies in cast(Sequence[Copies], chunks):  # of no other kind are those that `take` returned
             for key in copies.keys:
                 following = self.by_key.pop(key)
                 if following is None:
                     continue
                 del self.behind[key]
-                if delivered and copies.ended and not following.ended:
+                if copies.ended and not following.ended and not refused:
                     self.merged_bytes += following.size
-                    late.append(following.chunk(self.custody))
+                    late.append(following.chunk(self.keeper))
                     self._leave(following)
                 else:
                     self._enter(following, now)
+        if len(self.holding) > held:  # they have waited already
+            self.holding = deque(sorted(self.holding, key=lambda bundle: bundle.since))
         return late
 
     # Leaving without being sent
@@ -264,7 +254,7 @@ class Upserts:
         """Take these out: they are left empty."""
         chunks: list[Chunk] = []
         for bundle in bundles:
-            chunks.append(bundle.chunk(self.custody))
+            chunks.append(bundle.chunk(self.keeper))
             for key in bundle.copies:
                 if bundle.place == BEHIND:
                     del self.behind[key]

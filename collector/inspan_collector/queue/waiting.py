@@ -1,12 +1,14 @@
 """What a queue asks of the chunks that wait in it: which go next, and when."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
 from inspan_collector.chunk import Chunk
 from inspan_collector.formats import Head
+
+Cut = Callable[[Chunk], list[Chunk]]
 
 
 class Added(msgspec.Struct, frozen=True, gc=False):
@@ -50,29 +52,28 @@ class Waiting(Protocol):
         """Seconds until a batch must go, 0 where one is full or due; None while none can."""
         ...
 
-    def take(self, max_bytes: int, now: float) -> list[Chunk]:
-        """The chunks of the next batch, of one format, in order; the first may be over `max_bytes` by itself.
+    def take(self, max_bytes: int, now: float, cut: Cut) -> list[Chunk]:
+        """The chunks of the next batch, of one format, in order. Only where `time_left` is a number.
 
-        Only where `time_left` is a number. Empty where what is due must wait for what is in flight.
+        A span over `max_bytes` goes by itself. cut: a chunk into smaller ones, where it is over a limit.
         """
         ...
 
-    def put_back(self, chunks: Sequence[Chunk]) -> None:
-        """Taken chunks wait again, in front of all others."""
+    def gone(self, chunks: Sequence[Chunk], *, refused: bool, now: float) -> list[Chunk]:
+        """Taken chunks have a fate. Returns those that are pointless now, and do not wait any more: merged.
+
+        refused: the fate is quarantine.
+        """
         ...
 
-    def gone(self, chunks: Sequence[Chunk], *, delivered: bool, now: float) -> list[Chunk]:
-        """Taken chunks have a fate. Returns those that are pointless now, and do not wait any more: merged."""
+    def stop_holding(self) -> None:
+        """From now on nothing waits for what might still come: a drain."""
         ...
 
-    def hurry(self) -> None:
-        """From now on nothing waits for what might still come."""
-        ...
-
-    def relieve(self, spans: float, size: float) -> bool:
+    def relieve(self, spans: float, size: float, now: float) -> bool:
         """Make at least so many spans and bytes ready to go, oldest first, as far as there are any.
 
-        Whether something is ready now that was not.
+        Whether what the batcher waits for has changed.
         """
         ...
 

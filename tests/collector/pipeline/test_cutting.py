@@ -6,7 +6,7 @@ from tests.virtual_time import run
 
 from inspan_collector.batch import Batch
 from inspan_collector.chunk import Chunk
-from inspan_collector.pipeline.cutting import first_and_rest, fit, halve, sort_out
+from inspan_collector.pipeline.cutting import first_and_rest, halve, sort_out
 from inspan_collector.queue.lanes import Lane, Lanes
 from inspan_collector.queue.queue import Queue
 
@@ -67,10 +67,11 @@ def test_the_first_span_alone():
 def test_a_chunk_over_a_limit_is_cut_and_the_rest_waits_in_order():
     async def main() -> None:
         rig = Rig(Upstream(), batch={"max_spans": 10})
-        chunks = taken(rig, 95)
+        rig.running.cancel()
+        rig.post(95)
         rig.post(3)
         queue = rig.destination.queue
-        now = fit(queue, chunks, 1 << 20)
+        now = queue.take(1 << 20, 0.0)
         assert 0 < sum(chunk.spans for chunk in now) <= 10
         check_bounds(rig, now)
         [lane] = lanes_of(queue)
@@ -83,8 +84,9 @@ def test_a_chunk_over_a_limit_is_cut_and_the_rest_waits_in_order():
 def test_a_single_span_over_the_byte_limit_goes_alone():
     async def main() -> None:
         rig = Rig(Upstream())
-        chunks = taken(rig, 1)
-        assert fit(rig.destination.queue, chunks, 5) == chunks
+        rig.running.cancel()
+        rig.post(1)
+        assert spans_of(*rig.destination.queue.take(5, 0.0)) == [1]
 
     run(main())
 

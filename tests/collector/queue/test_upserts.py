@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 from tests.collector.queue.rig import UpsertRig, names, ready_names, waiting_names
 
-from inspan_collector.formats import FORMATS
 from inspan_collector.ledger import DELIVERED, DROPPED_BUG, DROPPED_SHUTDOWN, QUARANTINED
 
 
@@ -185,7 +184,16 @@ def test_a_start_that_comes_after_its_end_is_merged_when_the_end_has_arrived():
     assert rig.waiting.merged_bytes > 0
 
 
-def test_a_start_that_comes_after_its_end_goes_where_the_end_has_not_arrived():
+def test_so_it_is_where_the_end_was_given_up_since_it_may_have_been_written():
+    rig = UpsertRig()
+    rig.post("a.")
+    end = rig.take(0.25)
+    rig.post("a", at=0.3)
+    rig.settle(*end, fate=DROPPED_BUG, at=0.5)
+    assert rig.books() == {"enqueued": 2, "merged": 1, "dropped_bug": 1}
+
+
+def test_a_start_that_comes_after_its_end_goes_where_the_end_was_refused():
     rig = UpsertRig(hold_open=0.0)
     rig.post("a.")
     end = rig.take(0.25)
@@ -198,7 +206,7 @@ def test_a_start_that_comes_after_its_end_goes_where_the_end_has_not_arrived():
 def test_a_drain_holds_nothing_back():
     rig = UpsertRig()
     rig.post("a", "b", at=1.0)
-    rig.waiting.hurry()
+    rig.waiting.stop_holding()
     assert names(rig.take(1.0)) == ["a", "b"]
     rig.post("c", at=1.1)
     assert names(rig.take(1.1)) == ["c"]
@@ -215,7 +223,7 @@ def test_under_pressure_held_copies_go_oldest_first_and_no_more_of_them_than_it_
     assert rig.wakes == before + 1, "somebody must come for it"
     rig.post("g", at=0.7)
     assert ready_names(rig) == ["a", "b"]
-    assert rig.left(0.7) == 0.0, "nor do they linger"
+    assert rig.left(0.7) == 0.15, "they linger from then on, so that they go together"
 
 
 def test_pressure_that_what_is_ready_will_relieve_releases_nothing():
@@ -310,6 +318,32 @@ def test_a_body_ends_where_the_next_copy_would_pass_its_bytes():
     assert names(rig.take(0.25, max_bytes=1)) == ["c."], "one that is over the limit by itself goes alone"
 
 
+def test_the_oldest_is_found_wherever_it_waits():
+    rig = UpsertRig()
+    rig.post("a.", at=0.0)
+    taken = rig.take(0.25)
+    rig.post("a.2", at=1.0)
+    rig.post("b.", at=90.0)
+    rig.post("c", at=89.0)
+    assert rig.waiting.oldest() == 1.0
+    rig.settle(*taken, fate=QUARANTINED, at=100.0)
+    assert rig.waiting.oldest() == 1.0
+    rig.take(101.0)
+    assert rig.waiting.oldest() is None
+
+
+def test_open_copies_that_waited_behind_enter_among_the_held_by_their_age():
+    rig = UpsertRig(batch=(2, 10_000, 0.25))
+    rig.post("a", "b", at=0.0)
+    taken = rig.take(2.0)
+    rig.post("a", at=2.1)
+    rig.post("c", at=2.2)
+    rig.post("b", at=2.3)
+    rig.settle(*taken, at=3.0)
+    assert names(rig.take(4.2)) == ["a", "c"]
+    assert names(rig.take(4.3)) == ["b"]
+
+
 def test_spans_that_have_ended_leave_nothing_behind_one_that_runs_on():
     rig = UpsertRig(hold_open=3600.0, batch=(10, 10_000, 0.0))
     rig.post("a", at=0.0)
@@ -341,7 +375,7 @@ def test_whatever_happens_bounds_and_books_hold(evict: bool):
         now = 0.0
         for _ in range(300):
             now += rng.choice([0.0, 0.1, 1.0])
-            match rng.choice(("post",) * 4 + ("take", "take", "settle", "settle", "expire", "put back", "fail", "cut")):
+            match rng.choice(("post",) * 4 + ("take", "take", "settle", "settle", "expire", "fail", "cut")):
                 case "post":
                     copies = [rng.choice("abcdefghijklmnop") + rng.choice(["", "."]) for _ in range(rng.randint(1, 9))]
                     rig.post(*copies, at=now, agent=rng.choice("xyz"))
@@ -352,11 +386,8 @@ def test_whatever_happens_bounds_and_books_hold(evict: bool):
                 case "fail" if flying:
                     rig.settle(*flying, fate=QUARANTINED, at=now)
                     flying.clear()
-                case "put back" if flying and not rig.waiting.behind.keys() & set(flying[-1].keys):
-                    rig.queue.put_back([flying.pop()])
                 case "cut" if flying and flying[-1].spans > 1:
-                    chunk = flying.pop()
-                    flying += rig.queue.replace(chunk, FORMATS["span_json"].split(chunk.body, chunk.spans - 1, 1 << 30))
+                    flying += rig.queue.cut(flying.pop())
                 case "expire" if rng.random() < 0.1:
                     rig.queue.expire(now - 1.0)
             rig.check()
