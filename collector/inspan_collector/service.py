@@ -98,6 +98,7 @@ class Service:
             if self.config.admin.listen is not None:
                 await self.admin.start(self.config.admin.listen)
                 stack.push_async_callback(self.admin.stop)
+            _trim()  # of what the imports and the configuration took
             listeners = await stack.enter_async_context(self._listening())
             trimming = asyncio.create_task(self._trim_when_idle())
             stack.callback(trimming.cancel)
@@ -245,13 +246,19 @@ class Service:
 
     async def _trim_when_idle(self) -> None:
         """Give freed memory back when nothing has been held for a while: allocators keep it for the next burst."""
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl does not
         idle = 0.0
-        while trim is not None:
+        while True:
             await asyncio.sleep(IDLE_TRIM / 5)
             before, idle = idle, 0.0 if self.memory.used else idle + IDLE_TRIM / 5
             if before < IDLE_TRIM <= idle:
-                trim(0)
+                _trim()
+
+
+def _trim() -> None:
+    """Give freed memory back to the system."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl does not
+    if trim is not None:
+        trim(0)
 
 
 async def _first(*waits: Awaitable[object], timeout: float) -> None:
