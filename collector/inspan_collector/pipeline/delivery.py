@@ -211,7 +211,8 @@ class Delivery:
         for chunk in piece.chunks:
             destination.quarantine.put(chunk.format, chunk.body, chunk.spans, status, message)
         destination.queue.settle(piece.chunks, QUARANTINED, destination.clock())
-        reason = f"refused for good with {status}" if status else "not sent again: quarantine says why"
+        unasked = "cannot be sent, or failed each time while others were delivered: the log has the words"
+        reason = f"refused for good with {status}" if status else unasked
         destination.events.record("quarantined", destination.name, reason, spans=piece.spans, words=message)
 
     def _expired(self, piece: Batch) -> bool:
