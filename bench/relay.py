@@ -7,8 +7,7 @@ the core are shown all the same.
 
 import argparse
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +18,8 @@ from bench.bodies import SHAPES, Shape, write
 from bench.floor import Floor, gzip_alone
 from bench.goals import Figures, Quiets
 from bench.peers import Peer, Place, described, peers, rotel
-from bench.process import Failed, cores
+from bench.process import cores
+from bench.progress import Progress
 from bench.report import report
 from bench.throughput import Settings
 from bench.upstream import Upstream
@@ -46,12 +46,10 @@ class Bench:
         self.figures: Figures = {}
         self.quiets: Quiets = {}
         self.floors: list[Floor] = []
-        self.failures: list[str] = []
-        self.left = plan.runs * len(plan.peers) * (1 + len(plan.shapes))
-        self.started = time.monotonic()
+        self.progress = Progress(plan.runs * len(plan.peers) * (1 + len(plan.shapes)))
 
     def __repr__(self) -> str:
-        return f"<Bench {self.left} left, {len(self.failures)} failed>"
+        return f"<Bench {self.progress!r}>"
 
     def run(self) -> None:
         """All runs. Peers alternate within each, so that a slow minute of the machine hits all of them."""
@@ -60,22 +58,11 @@ class Bench:
             self.floors.append(gzip_alone(shape, self.scratch / shape.name))
         for run in range(1, self.plan.runs + 1):
             for peer in self.plan.peers:
-                self._try(f"run {run}  {'start':9} {peer.name}", partial(self._quiet, peer))
+                self.progress.measure(f"run {run}  {'start':9} {peer.name}", partial(self._quiet, peer))
             for shape in self.plan.shapes:
                 for peer in self.plan.peers:
                     name = f"run {run}  {shape.name:9} {peer.name}"
-                    self._try(name, partial(self._load, peer, shape))
-
-    def _try(self, name: str, measure: Callable[[], str]) -> None:
-        """A measurement that fails is reported and leaves a gap: the others are still worth having."""
-        self.left -= 1
-        try:
-            said = measure()
-        except Failed as failure:
-            said = f"failed: {failure}"
-            self.failures.append(f"{name}: {failure}")
-        minutes, seconds = divmod(int(time.monotonic() - self.started), 60)
-        print(f"{minutes:2}:{seconds:02}  {self.left:3} left  {name:45} {said}", flush=True)
+                    self.progress.measure(name, partial(self._load, peer, shape))
 
     def _place(self) -> Place:
         settings = self.plan.settings
@@ -109,10 +96,10 @@ def main(argv: Sequence[str]) -> int:
             bench = Bench(Plan(options.runs, settings, shapes, found), scratch, upstream)
             bench.run()
     print(report(bench.figures, bench.quiets, bench.floors))
-    for failure in bench.failures:
+    for failure in bench.progress.failures:
         print(f"failed: {failure}")
     lost = any(figure.lost for runs in bench.figures.values() for figure in runs)
-    return 1 if bench.failures or lost else 0
+    return 1 if bench.progress.failures or lost else 0
 
 
 def _about(settings: Settings, runs: int) -> str:

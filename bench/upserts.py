@@ -8,7 +8,6 @@ too: only then, as with inspan, can anybody see what is running. Spans that stil
 
 import argparse
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,8 @@ from bench.agents import Kind, Load
 from bench.holding import Holding, holding
 from bench.outcome import Ran
 from bench.peers import Place
-from bench.process import Failed, cores
+from bench.process import cores
+from bench.progress import Progress
 from bench.schedule import SPANS, longer_than, plan
 from bench.table import median
 from bench.traced import Figure, Stretch, destination
@@ -50,19 +50,18 @@ class Bench:
         self.figures: dict[float, dict[str, list[Figure]]] = {}
         self.idle: dict[float, list[Ran]] = {}
         self.waiting: waiting.Waiting | None = None
-        self.failures: list[str] = []
-        self.started = time.monotonic()
+        self.progress = Progress(runs * len(loads) * (2 + len(self.kinds)) + 1)
 
     def __repr__(self) -> str:
-        return f"<Bench {len(self.figures)} of {len(self.loads)} rates, {len(self.failures)} failed>"
+        return f"<Bench {self.progress!r}>"
 
     def run(self) -> None:
         """All runs. Who is measured alternates within each, so that a slow minute of the machine hits all of them."""
         for run in range(1, self.runs + 1):
             for load in self.loads:
                 for name, measure in self._measures(load):
-                    self._try(f"run {run}  {load.rate:g}/s  {name}", measure)
-        self._try("merging in one process", self._wait)
+                    self.progress.measure(f"run {run}  {load.rate:g}/s  {name}", measure)
+        self.progress.measure("merging in one process", self._wait)
 
     def _measures(self, load: Load) -> list[tuple[str, Callable[[], str]]]:
         """By name, in turn."""
@@ -72,16 +71,6 @@ class Bench:
             with_queue = partial(Stretch.with_its_own_queue, kind=kind)
             found.append((name, partial(self._keep, load, name, with_queue)))
         return found
-
-    def _try(self, name: str, measure: Callable[[], str]) -> None:
-        """A measurement that fails is reported and leaves a gap: the others are still worth having."""
-        try:
-            said = measure()
-        except Failed as failure:
-            said = f"failed: {failure}"
-            self.failures.append(f"{name}: {failure}")
-        minutes, seconds = divmod(int(time.monotonic() - self.started), 60)
-        print(f"{minutes:2}:{seconds:02}  {name:45} {said}", flush=True)
 
     def _wait(self) -> str:
         self.waiting = waiting.measure(cores()[0])
@@ -121,11 +110,11 @@ def main(argv: Sequence[str]) -> int:
             print("\n".join([*machine.describe(), *_about(bench)]), flush=True)
             bench.run()
     print(report(bench.figures, bench.idle, bench.holding, bench.waiting))
-    for failure in bench.failures:
+    for failure in bench.progress.failures:
         print(f"failed: {failure}")
     ours = [figure for rate in bench.figures.values() for figure in rate.get(INSPAN, [])]
     wrong = any(figure.outcome.lost or figure.side is None or figure.side.imbalance for figure in ours)
-    return 1 if bench.failures or wrong else 0
+    return 1 if bench.progress.failures or wrong else 0
 
 
 def _kinds() -> dict[str, Kind]:
