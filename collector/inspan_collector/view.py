@@ -7,7 +7,7 @@ import msgspec
 
 from inspan_collector.config.destination import shown_url
 from inspan_collector.events import Events
-from inspan_collector.ledger import Reception
+from inspan_collector.ledger import MERGED, Reception
 from inspan_collector.memory import Memory
 from inspan_collector.pipeline.destination import Destination
 from inspan_collector.pipeline.intake import Intake
@@ -94,18 +94,13 @@ class View(msgspec.Struct, frozen=True):
 
 
 def _upserts(d: Destination, waiting: Upserts) -> dict[str, Any]:
-    """What merging does, beside an agent that sends each of its posts by itself.
-
-    saved.requests: of the posts as many as copies have been delivered or merged, less the requests that delivered them.
-    """
-    counts = d.ledger.snapshot()
-    done = (counts["delivered"] + counts["merged"]) / max(1, counts["enqueued"])
+    """What merging does. saved: beside an agent that sends the starts of each post, and its ends, by themselves."""
     return {
         "held": waiting.held(),
         "behind": len(waiting.behind),
         "saved": {
-            "requests": round(waiting.posts * done) - sum(d.attempt_seconds["delivered"].counts),
-            "copies": counts["merged"],
+            "requests": d.joined + waiting.merged_bundles,
+            "copies": d.ledger.balances[MERGED],
             "bytes": waiting.merged_bytes,
         },
     }

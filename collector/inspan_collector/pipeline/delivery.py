@@ -138,6 +138,7 @@ class Delivery:
         destination.end_search()
         destination.unlearn(piece.size)
         self.taken_bytes = max(self.taken_bytes, piece.size)
+        destination.joined += len(piece.chunks) - 1
         if destination.gate.succeeded(now, probe=probe):
             destination.events.record("recovered", destination.name, "delivering again", spans=piece.spans)
         rejected = min(receipt.rejected, piece.spans)

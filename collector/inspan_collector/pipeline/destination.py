@@ -124,6 +124,7 @@ class Destination:
         self.hoping: asyncio.Future[None] | None = None  # the same, for those who wait for one and do not search
         self.poked: Callable[[], None] = lambda: None
         self.sent_bytes = 0
+        self.joined = 0  # chunks that were delivered in the company of another
         self.batch_spans = Histogram(SPANS)
         self.batch_bytes = Histogram(BYTES)
         self.attempt_seconds = {decision: Histogram(SECONDS) for decision in DECISIONS}

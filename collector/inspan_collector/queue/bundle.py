@@ -60,6 +60,11 @@ class Bundle:
         )
 
 
+def weight(bundle: Bundle) -> int:
+    """Bytes of memory that a bundle takes."""
+    return bundle.size + KEY * len(bundle.copies)
+
+
 class Copies(Chunk, eq=False, gc=False):
     """A chunk that knows the keys of its spans, in their order. Its size is without the brackets of its body."""
 
@@ -72,10 +77,6 @@ class OwnBytes:
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
-
-    def charge(self, spans: int, size: int) -> None:
-        """So many copies more are held (or fewer), and bytes."""
-        self.memory.charge(size + KEY * spans)
 
     def let_go(self, chunk: Chunk) -> None:
         """See Keeper."""

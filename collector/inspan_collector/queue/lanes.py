@@ -40,6 +40,8 @@ class Lane:
 class Lanes:
     """See Waiting. What is posted is sent: first come, first served, and nothing replaces anything."""
 
+    overhead = 0
+
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.by_format: dict[str, Lane] = {}

@@ -94,12 +94,17 @@ class Queue:
         else:
             self.held_by.pop(agent, None)  # no agent is remembered for having been here
 
+    def _weight(self, chunk: Chunk) -> int:
+        """Bytes of memory that a chunk takes: what the bounds and the shares of agents count."""
+        return chunk.size + self.waiting.overhead * chunk.spans
+
     def _refusal(self, chunk: Chunk) -> QueueRefusal | None:
-        if chunk.spans > self.max_spans or chunk.size > self.max_bytes:
+        size = self._weight(chunk)
+        if chunk.spans > self.max_spans or size > self.max_bytes:
             return "too_large"
         free_spans = self.max_spans - self.held_spans
         free_bytes = self.max_bytes - self.held_bytes
-        if chunk.spans > free_spans or chunk.size > free_bytes:
+        if chunk.spans > free_spans or size > free_bytes:
             return "queue_full"
         if (free_bytes < self.max_bytes * PRESSURE or free_spans < self.max_spans * PRESSURE) and self.crowded():
             free = min(free_bytes / self.max_bytes, free_spans / self.max_spans)
@@ -109,13 +114,14 @@ class Queue:
 
     def _make_room(self, chunk: Chunk) -> bool:
         """Drop waiting chunks, oldest first, until the new one fits; False, and nothing dropped, where it cannot."""
+        size, waiting = self._weight(chunk), self.waiting
         if (
-            self.held_spans - self.waiting.spans + chunk.spans > self.max_spans
-            or self.held_bytes - self.waiting.size + chunk.size > self.max_bytes
+            self.held_spans - waiting.spans + chunk.spans > self.max_spans
+            or self.held_bytes - waiting.size - waiting.overhead * waiting.spans + size > self.max_bytes
         ):
             return False
-        while self.held_spans + chunk.spans > self.max_spans or self.held_bytes + chunk.size > self.max_bytes:
-            oldest = self.waiting.evict()
+        while self.held_spans + chunk.spans > self.max_spans or self.held_bytes + size > self.max_bytes:
+            oldest = waiting.evict()
             self.evicted(self._leave([oldest], DROPPED_QUEUE_FULL))
         return True
 
@@ -159,7 +165,7 @@ class Queue:
         sizes: dict[Hashable, int] = {}
         for chunk in chunks:
             self.held_spans -= chunk.spans
-            sizes[chunk.agent] = sizes.get(chunk.agent, 0) + chunk.size
+            sizes[chunk.agent] = sizes.get(chunk.agent, 0) + self._weight(chunk)
             chunk.keeper.let_go(chunk)
         for agent, size in sizes.items():
             self._hold(agent, -size)

@@ -20,7 +20,7 @@ from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk
 from inspan_collector.formats import Head, span_json
 from inspan_collector.memory import Memory
-from inspan_collector.queue.bundle import BEHIND, COMMA, HELD, READY, Bundle, Copies, OwnBytes
+from inspan_collector.queue.bundle import BEHIND, COMMA, HELD, KEY, READY, Bundle, Copies, OwnBytes, weight
 from inspan_collector.queue.waiting import Added, Cut
 
 SWEEP: Final = 1000  # bundles; some 100 KiB where all are empty
@@ -28,6 +28,8 @@ SWEEP: Final = 1000  # bundles; some 100 KiB where all are empty
 
 class Upserts:
     """See Waiting. hold_open: seconds. memory: charged for the copies, their keys and their bytes."""
+
+    overhead = KEY
 
     def __init__(self, limits: Limits, hold_open: float, memory: Memory) -> None:
         self.limits = limits
@@ -43,8 +45,8 @@ class Upserts:
         self.ready_size = 0
         self.spans = 0
         self.size = 0
-        self.posts = 0  # chunks taken in
         self.merged_bytes = 0  # that will never be sent
+        self.merged_bundles = 0  # of which nothing is left to be sent
 
     def __repr__(self) -> str:
         return f"<Upserts {self.ready_spans} ready, {self.held()} held, {len(self.behind)} behind>"
@@ -71,14 +73,14 @@ class Upserts:
         for copies in (ended, opened):
             if copies:
                 bundle = Bundle(chunk.agent, chunk.arrived, copies, ended=copies is ended)
-                grown[chunk.agent] += bundle.size
+                grown[chunk.agent] += weight(bundle)
                 self._enter(bundle, chunk.arrived)
-        size = sum(grown.values())
-        self.posts += 1
+        held = sum(grown.values())
+        size = held - KEY * (chunk.spans - merged)
         self.spans += chunk.spans - merged
         self.size += size
         self.merged_bytes += chunk.size - COMMA - size
-        self.keeper.charge(chunk.spans - merged, size)
+        self.keeper.memory.charge(held)
         self._tidy()
         chunk.keeper.let_go(chunk)
         wake = self._full() or bool(self.ready) > was_ready or bool(self.holding) > was_holding
@@ -104,12 +106,14 @@ class Upserts:
                     body = there.copies[key] = copies.pop(key)
                     there.ended = ended
                     change += len(body)
+                    grown[there.agent] = grown.get(there.agent, 0) + change
                 else:
                     del there.copies[key]
                     change -= COMMA
                     self.ready_spans -= there.place == READY
+                    self.merged_bundles += not there.copies
+                    grown[there.agent] = grown.get(there.agent, 0) + change - KEY
                 there.size += change
-                grown[there.agent] = grown.get(there.agent, 0) + change
                 self.ready_size += change if there.place == READY else 0
         return merged
 
@@ -117,7 +121,7 @@ class Upserts:
         """What is in flight of this key goes first."""
         bundle.place = BEHIND
         self.behind[key] = self.by_key[key] = bundle
-        grown[bundle.agent] += bundle.size
+        grown[bundle.agent] += weight(bundle)
 
     def _enter(self, bundle: Bundle, now: float) -> None:
         """Nothing of these keys is in flight: ready where they have ended, else held for what is left of their time."""
@@ -213,7 +217,7 @@ class Upserts:
     def relieve(self, spans: float, size: float, now: float) -> bool:
         """Held copies are let go, oldest first, until enough can leave: what waits for its end must not fill us up."""
         before = bool(self.ready)
-        while self.holding and (self.ready_spans < spans or self.ready_size < size):
+        while self.holding and (self.ready_spans < spans or self.ready_size + KEY * self.ready_spans < size):
             self._let_go(now)
         return bool(self.ready) > before or self._full()
 

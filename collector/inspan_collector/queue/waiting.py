@@ -14,8 +14,8 @@ Cut = Callable[[Chunk], list[Chunk]]
 class Added(msgspec.Struct, frozen=True, gc=False):
     """What became of a chunk that was added.
 
-    grown: bytes by which what each agent holds has grown. merged: spans that lost to another copy of the same span.
-    wake: whether what the batcher waits for has changed.
+    grown: bytes by which what each agent holds has grown, overhead included. merged: spans that lost to another copy of
+    the same span. wake: whether what the batcher waits for has changed.
     """
 
     grown: Mapping[Hashable, int]
@@ -24,7 +24,12 @@ class Added(msgspec.Struct, frozen=True, gc=False):
 
 
 class Waiting(Protocol):
-    """Knows the chunks and their order; their books and bounds are the queue's. Times are loop times in seconds."""
+    """Knows the chunks and their order; their books and bounds are the queue's. Times are loop times in seconds.
+
+    overhead: bytes of memory that each span takes here beside its own.
+    """
+
+    overhead: int
 
     @property
     def spans(self) -> int:

@@ -235,7 +235,7 @@ class Door:
             message = "the request is larger than the whole queue; send fewer spans in a request"
             return self._refuse(head, Refusal(413, reason, message), spans=spans)
         message = {
-            "queue_full": "the queue is full; wait as retry-after says and send the same again",
+            "queue_full": "the queue is full, or the memory budget; wait as retry-after says and send the same again",
             "fair_share": "this agent holds more than its share of a filling queue; wait and send the same again",
         }[reason]
         fill = (QUEUE_FILL.lower(), f"{self.fill():.2f}")

@@ -9,7 +9,7 @@ from inspan_collector.chunk import Chunk, Custody
 from inspan_collector.formats import span_json
 from inspan_collector.ledger import DELIVERED, IN_FLIGHT, Ledger
 from inspan_collector.memory import Memory
-from inspan_collector.queue.bundle import BEHIND, HELD, KEY, READY
+from inspan_collector.queue.bundle import BEHIND, HELD, READY
 from inspan_collector.queue.queue import Queue
 from inspan_collector.queue.upserts import Upserts
 
@@ -99,7 +99,7 @@ class UpsertRig:
         every = [*held, *ready, *waiting.behind.values()]
         assert all(b.size == sum(len(body) + 1 for body in b.copies.values()) for b in every)
         assert waiting.size == sum(bundle.size for bundle in every)
-        assert queue.held_bytes == sum(queue.held_by.values()) == self.memory.custody - KEY * queue.held_spans
+        assert queue.held_bytes == sum(queue.held_by.values()) == self.memory.custody
         assert queue.held_spans == self.ledger.held() == waiting.spans + self.ledger.balances[IN_FLIGHT]
         assert queue.held_spans <= queue.max_spans and queue.held_bytes <= queue.max_bytes
 

@@ -5,6 +5,7 @@ import pytest
 from tests.collector.queue.rig import UpsertRig, names, ready_names, waiting_names
 
 from inspan_collector.ledger import DELIVERED, DROPPED_BUG, DROPPED_SHUTDOWN, QUARANTINED
+from inspan_collector.queue.bundle import KEY
 
 
 def test_a_start_and_its_end_become_one_write():
@@ -234,11 +235,18 @@ def test_pressure_that_what_is_ready_will_relieve_releases_nothing():
 
 
 def test_bytes_are_pressure_too():
-    rig = UpsertRig(max_bytes=1000)
+    rig = UpsertRig(max_bytes=5000)
     for name in "abcdefghijklmnopq":
         if rig.post(name):
             break
     assert rig.waiting.ready
+
+
+def test_a_copy_counts_with_what_it_takes_beside_its_bytes():
+    rig = UpsertRig(max_bytes=5000)
+    taken = [rig.post(name) for name in "abcdefghijkl"].index("queue_full")
+    assert taken == 5000 // (KEY + rig.waiting.size // taken)
+    assert rig.queue.held_bytes == rig.waiting.size + taken * KEY
 
 
 def test_an_end_frees_the_room_of_its_start():
@@ -370,7 +378,7 @@ def test_whatever_happens_bounds_and_books_hold(evict: bool):
     print(f"seed {seed}")
     rng = random.Random(seed)
     for _ in range(30):
-        rig = UpsertRig(max_spans=rng.choice([20, 60]), max_bytes=rng.choice([1500, 9000]), evict=evict)
+        rig = UpsertRig(max_spans=rng.choice([20, 60]), max_bytes=rng.choice([8000, 40_000]), evict=evict)
         flying: list[Any] = []
         now = 0.0
         for _ in range(300):

@@ -406,7 +406,7 @@ async def test_each_dialect_is_refused_in_its_own_shape(tmp_path: Path) -> None:
     async with Running(tmp_path, full_after(1), sgp) as running:
         await running.post(otlp("a"))
         await running.post(spans(ENDED), "/v1/spans", content_type=JSON)
-        message = "the queue is full; wait as retry-after says and send the same again"
+        message = "the queue is full, or the memory budget; wait as retry-after says and send the same again"
 
         status = Status.FromString((await running.post(otlp("b"))).body)
         assert (status.code, status.message) == (8, message)
