@@ -105,10 +105,10 @@ def keys_of(heads: Sequence[Head]) -> list[Hashable]:
     return [key if key.count("\0") == 1 else pair for key, pair in zip(joined, pairs, strict=True)]
 
 
-def copies(body: bytes, heads: Sequence[Head]) -> tuple[dict[Hashable, bytes], dict[Hashable, bytes]]:
-    """(open, ended): one copy of each span, with bytes of its own, by key. Of several the last, an ended one first.
+def copies(body: bytes, heads: Sequence[Head]) -> tuple[dict[Hashable, bytes], dict[Hashable, bytes], int]:
+    """(open, ended, bytes of all): one copy of each span, with bytes of its own, by key.
 
-    heads: of the body's spans.
+    Of several copies of a span the last, an ended one first. heads: of the body's spans.
     """
     opened: dict[Hashable, bytes] = {}
     ended: dict[Hashable, bytes] = {}
@@ -117,7 +117,7 @@ def copies(body: bytes, heads: Sequence[Head]) -> tuple[dict[Hashable, bytes], d
         (opened if head.end_timestamp is None else ended)[key] = bytes(span)
     for key in opened.keys() & ended.keys():
         del opened[key]
-    return opened, ended
+    return opened, ended, sum(map(len, spans))
 
 
 def ended(body: bytes, heads: Sequence[Head]) -> tuple[bytes, int, int]:

@@ -66,7 +66,7 @@ class Upserts:
     def add(self, chunk: Chunk, heads: Sequence[Head]) -> Added:
         """Take the chunk apart: from here on its copies are on their own, each with bytes of its own."""
         was_ready, was_holding = bool(self.ready), bool(self.holding)
-        opened, ended = span_json.copies(chunk.body, heads)
+        opened, ended, posted = span_json.copies(chunk.body, heads)
         merged = chunk.spans - len(opened) - len(ended)
         grown = {chunk.agent: 0}
         merged += self._meet(ended, chunk, grown, ended=True) + self._meet(opened, chunk, grown, ended=False)
@@ -79,7 +79,7 @@ class Upserts:
         size = held - KEY * (chunk.spans - merged)
         self.spans += chunk.spans - merged
         self.size += size
-        self.merged_bytes += chunk.size - COMMA - size
+        self.merged_bytes += posted + COMMA * chunk.spans - size
         self.keeper.memory.charge(held)
         self._tidy()
         chunk.keeper.let_go(chunk)
@@ -183,6 +183,7 @@ class Upserts:
             spans -= len(bundle.copies)
             max_bytes -= bundle.size
             self._leave(bundle)
+            self._tidy()
         return chunks
 
     def _first(self, spans: int, size: int, *, alone: bool) -> Bundle | None:
@@ -204,7 +205,6 @@ class Upserts:
         if bundle.place == READY:
             self.ready_spans -= len(bundle.copies)
             self.ready_size -= bundle.size
-        self._tidy()
 
     def _let_go(self, since: float) -> None:
         """The first that are held are ready, since this time."""
@@ -267,5 +267,5 @@ class Upserts:
                     del self.by_key[key]
             self._leave(bundle)
             bundle.copies = {}
-            self._tidy()
+        self._tidy()
         return chunks

@@ -5,6 +5,7 @@ import pytest
 from tests.collector.formats import otlp_samples as samples
 
 from inspan_collector.errors import MalformedChunk
+from inspan_collector.formats import json_text
 from inspan_collector.formats import span_json as fmt
 
 SPAN = {"id": "s", "trace_id": "t", "name": "n", "end_timestamp": "2026-11-21T01:09:41.674752+00:00"}
@@ -69,7 +70,8 @@ def test_a_body_is_taken_apart_into_one_copy_of_each_span_by_its_key(rng):
     for _ in range(100):
         made = spans(rng)
         body = encoded(made, rng)
-        opened, ended = fmt.copies(body, fmt.heads(body))
+        opened, ended, size = fmt.copies(body, fmt.heads(body))
+        assert size == sum(map(len, json_text.elements(body)))
         kept = list({(span["trace_id"], span["id"]): span for span in made if span.get("end_timestamp")}.values())
         keys = {(span["trace_id"], span["id"]) for span in kept}
         running = {(span["trace_id"], span["id"]): span for span in made if not span.get("end_timestamp")}

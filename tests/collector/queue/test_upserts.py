@@ -45,6 +45,20 @@ def test_what_will_never_be_sent_is_counted_in_bytes():
     assert rig.waiting.merged_bytes == 2 * start
 
 
+def test_space_between_the_spans_of_a_post_is_not_counted_as_saved():
+    rig = UpsertRig()
+    rig.post("a.", "b", "c.")  # with a space after each comma
+    assert rig.waiting.merged_bytes == 0
+
+
+def test_a_copy_that_loses_within_its_post_is_counted_in_bytes():
+    rig = UpsertRig()
+    rig.post("a")
+    start = rig.waiting.size
+    rig.post("b", "b.")
+    assert rig.waiting.merged_bytes == start
+
+
 def test_spans_of_one_id_in_two_traces_are_two():
     rig = UpsertRig()
     rig.post("t/a", "u/a.")
