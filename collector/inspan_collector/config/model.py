@@ -16,6 +16,7 @@ from inspan_collector.config.destination import RetryConfig as RetryConfig
 from inspan_collector.config.destination import RotateConfig as RotateConfig
 from inspan_collector.config.destination import TlsConfig as TlsConfig
 from inspan_collector.config.destination import UpsertConfig as UpsertConfig
+from inspan_collector.config.spool import SpoolConfig as SpoolConfig
 from inspan_collector.config.unfit import Unfit, need_positive
 from inspan_collector.config.values import Address, Budget, Seconds, Size, address, seconds, size
 
@@ -91,6 +92,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     memory: MemoryConfig = field(default_factory=MemoryConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     destinations: tuple[DestinationConfig, ...]
+    spool: SpoolConfig | None = None  # a directory that outlives the process has to be given first
     drain: DrainConfig = field(default_factory=DrainConfig)
 
     def __post_init__(self) -> None:
@@ -117,7 +119,6 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 # Keys of the design that this version does not act on. Refused by name, since ignoring one would be a false promise.
 NOT_YET: Final[dict[Any, frozenset[str]]] = {
-    Config: frozenset({"spool"}),
     UpsertConfig: frozenset({"dedupe", "orphan_after"}),
 }
 KINDS_NOT_YET: Final = frozenset({"agentex", "kafka"})

@@ -12,12 +12,13 @@ from inspan.wire import ACCOUNT
 from inspan_collector.config.destination import FOREIGN_KEYS, KIND_DEFAULTS, DestinationConfig, default_of, shown_url
 from inspan_collector.config.model import Config, SocketConfig
 from inspan_collector.config.tree import Tree, struct_of
-from inspan_collector.config.values import Address, Budget, Seconds, Secret, Size
+from inspan_collector.config.values import Address, Budget, Percent, Seconds, Secret, Size
 
 _TYPES: Final[dict[type, Tree]] = {
     Size: {"type": ["string", "integer"], "description": "bytes, or text such as 64MiB or 4MB"},
     Budget: {"type": ["string", "integer"], "description": "bytes, text such as 64MiB, or auto"},
     Seconds: {"type": ["string", "number"], "description": "seconds, or text such as 100ms, 2s, 5m or 1h"},
+    Percent: {"type": "string", "description": "a percentage such as 25%"},
     Address: {"type": "string", "description": "host:port"},
     Path: {"type": "string", "description": "a path"},
     Secret: {"type": "string", "description": "text, with ${VAR} of the environment, or file:/path"},
@@ -42,7 +43,7 @@ def _plain(value: Any) -> Any:
         return _plain_destination(value)
     if isinstance(value, Struct):
         return {key: _plain(getattr(value, key)) for key in value.__struct_fields__}
-    if isinstance(value, Size | Seconds | Secret):
+    if isinstance(value, Size | Seconds | Percent | Secret):
         return value.shown
     if isinstance(value, Path | Address):
         return str(value)

@@ -15,7 +15,7 @@ from msgspec.structs import FieldInfo, fields
 
 from inspan_collector.config.model import KINDS_NOT_YET, NOT_YET
 from inspan_collector.config.unfit import Unfit, join
-from inspan_collector.config.values import Address, Seconds, Secret, Size
+from inspan_collector.config.values import Address, Percent, Seconds, Secret, Size
 
 Tree: TypeAlias = dict[str, Any]
 TEXT = (str, Path, Secret, Address)
@@ -39,7 +39,9 @@ def struct_of(kind: Any) -> type[Struct] | None:
 def takes_text(kind: Any) -> bool:
     """Whether text is what this type is made from, so that `0660` means those four characters."""
     found = [option for option in options(kind) if option is not types.NoneType]
-    return all(get_origin(option) is Literal or option in (*TEXT, Seconds) or _is_size(option) for option in found)
+    return all(
+        get_origin(option) is Literal or option in (*TEXT, Seconds, Percent) or _is_size(option) for option in found
+    )
 
 
 def keys_of(struct: type[Struct]) -> dict[str, FieldInfo]:

@@ -25,6 +25,7 @@ _BYTES: Final = {
     "gi": KIB**3,
 }
 _TIME: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s|m|h|)", re.ASCII)
+_PERCENT: Final = re.compile(r"(\d+(?:\.\d+)?)\s*%", re.ASCII)
 _SECONDS: Final = {"us": 1e-6, "ms": 1e-3, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -87,6 +88,23 @@ class Seconds(float):
         return f"{float(self):.17f}".rstrip("0").rstrip(".") + "s"
 
 
+class Percent(float):
+    """A part of a whole, over 0 and at most 1. Made from text such as `25%`."""
+
+    def __new__(cls, value: str | float) -> Self:
+        """Errors: ValueError where it is no such part."""
+        match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+        part = float(match[1]) / 100 if match else value
+        if not isinstance(part, float) or not 0 < part <= 1:
+            raise ValueError(f"expected a percentage such as 25%, over 0% and at most 100%, got {value!r}")
+        return super().__new__(cls, part)
+
+    @property
+    def shown(self) -> str:
+        """The shortest exact text that reads back as this percentage."""
+        return f"{float(self) * 100:.12g}%"
+
+
 class Address(str):
     """`host:port`, the host of IPv6 in brackets. Port 0 asks the system for a free one."""
 
@@ -117,7 +135,7 @@ def decode(kind: type[Any], value: Any) -> Any:
     """
     if isinstance(value, kind):
         return value
-    if issubclass(kind, Size | Seconds | Address):
+    if issubclass(kind, Size | Seconds | Percent | Address):
         return kind(value)
     if issubclass(kind, Path) and isinstance(value, str) and value and "\0" not in value:
         return kind(value)
@@ -132,6 +150,11 @@ def size(text: str) -> Size:
 def seconds(text: str) -> Seconds:
     """A field whose default is this time. By factory, as for `size`."""
     return msgspec.field(default_factory=lambda: Seconds(text))
+
+
+def percent(text: str) -> Percent:
+    """A field whose default is this percentage. By factory, as for `size`."""
+    return msgspec.field(default_factory=lambda: Percent(text))
 
 
 def address(text: str) -> Address:
