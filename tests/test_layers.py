@@ -18,7 +18,7 @@ CLIENT: Final = "inspan"
 
 # Lowest first. Units of one row do not know each other. The picture is in docs/layers.md; the two change together.
 ROWS: Final = (
-    ("0 words", {"agents", "chunk", "errors", "events", "histogram", "ledger", "memory", "pledge", "receipt"}),
+    ("0 words", {"agents", "chunk", "errors", "events", "histogram", "ledger", "memory", "pledge", "receipt", "row"}),
     ("1 pure", {"batch", "config", "formats", "gate", "inflate"}),
     ("1 translate", {"translate"}),
     ("2 stages", {"exporters", "quarantine", "queue", "receiver", "sink", "spool"}),

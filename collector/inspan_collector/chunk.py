@@ -1,6 +1,6 @@
 """What a queue holds: spans of one request, still encoded."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -62,7 +62,8 @@ class Chunk(msgspec.Struct, eq=False, gc=False):
     """Spans of one request for one destination. Made by its keeper.
 
     format: name of the encoding. body: bytes in the format's plain form. size: bytes that it adds to a joined body, or
-    a few more. spans: count. agent: who posted it. arrived: loop time in seconds.
+    a few more. spans: count. agent: who posted it. arrived: loop time in seconds. seqs: its place in the order of
+    arrival, of each span where they were taken apart; empty without a spool.
     """
 
     format: str
@@ -72,6 +73,7 @@ class Chunk(msgspec.Struct, eq=False, gc=False):
     agent: Hashable
     arrived: float
     keeper: Keeper
+    seqs: Sequence[int] = ()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.format} {self.spans} spans {self.size} bytes>"

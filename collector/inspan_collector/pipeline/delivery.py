@@ -9,6 +9,7 @@ import time
 from collections import Counter, deque
 
 from inspan_collector.batch import Batch
+from inspan_collector.chunk import Chunk
 from inspan_collector.errors import UNSENT, Isolate, Later, Pause
 from inspan_collector.formats import FORMATS
 from inspan_collector.ledger import (
@@ -17,6 +18,7 @@ from inspan_collector.ledger import (
     DROPPED_EXPIRED,
     DROPPED_MAX_ATTEMPTS,
     DROPPED_SHUTDOWN,
+    IN_FLIGHT,
     QUARANTINED,
 )
 from inspan_collector.pipeline.cutting import halve
@@ -27,10 +29,11 @@ from inspan_collector.receipt import Receipt
 
 
 class Delivery:
-    """Brings every span of one batch to a fate."""
+    """Brings every span of one batch to a fate. read_back: it was on disk."""
 
-    def __init__(self, destination: Destination, batch: Batch) -> None:
+    def __init__(self, destination: Destination, batch: Batch, *, read_back: bool = False) -> None:
         self.destination = destination
+        self.read_back = read_back
         self.work = deque([batch])
         self.isolation = Isolation(destination, self._quarantine)
         self.suspicion = Suspicion(destination.tally)
@@ -70,7 +73,7 @@ class Delivery:
                 continue
             probe = await self.destination.line.enter(self, doubted=self.isolation.acquitted)
             if probe is None or self.destination.line.closed:
-                self._drop_all(DROPPED_SHUTDOWN, "not delivered before the drain deadline")
+                self._leave()
                 break
             await self._try(piece, probe=probe)
         isolation.close()
@@ -231,12 +234,24 @@ class Delivery:
         self.destination.gate.withdrawn()
         self.destination.line.rearm()
 
-    def _drop_all(self, fate: int, message: str) -> None:
+    def _leave(self) -> None:
+        """The end: what is safe on disk is there in the next life, the rest is lost."""
+        lost = self.destination.queue.abandon(self._take_all(), IN_FLIGHT, DROPPED_SHUTDOWN)
+        if lost:
+            message = "not delivered before the drain deadline"
+            self.destination.events.record("dropped", self.destination.name, message, spans=lost)
+
+    def _take_all(self) -> list[Chunk]:
+        """Every chunk without a fate, which nothing here holds any more."""
         # By identity: where a decision broke half way, its piece may be in hand and in the work at once.
         chunks = list({id(chunk): chunk for piece in self.pieces() for chunk in piece.chunks}.values())
         self.in_hand = None
         self.work.clear()
         self.isolation.refused.clear()
+        return chunks
+
+    def _drop_all(self, fate: int, message: str) -> None:
+        chunks = self._take_all()
         if chunks:
             self._drop(Batch(chunks), fate, message)
 

@@ -19,7 +19,9 @@ from inspan_collector.memory import Memory
 from inspan_collector.pipeline.evidence import Tally
 from inspan_collector.pipeline.line import Line
 from inspan_collector.pipeline.room import Room
+from inspan_collector.pledge import Pledge
 from inspan_collector.quarantine import Quarantine
+from inspan_collector.queue.journal import Journal
 from inspan_collector.queue.lanes import Lanes
 from inspan_collector.queue.queue import Queue
 from inspan_collector.queue.upserts import Upserts
@@ -76,7 +78,7 @@ class Bounds(msgspec.Struct, frozen=True):
 class Destination:
     """The parts of one upstream, and what every delivery to it shares.
 
-    crowded: whether more than one agent is connected. clock: loop time in seconds.
+    crowded: whether more than one agent is connected. clock: loop time in seconds. journal: the disk behind the queue.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Destination:
         events: Events,
         crowded: Callable[[], bool],
         clock: Callable[[], float],
+        journal: Journal | None = None,
     ) -> None:
         self.config = config
         self.name = config.name
@@ -99,7 +102,7 @@ class Destination:
         self.max_batch_bytes = min(int(config.batch.max_bytes), bounds.working_bytes // exporter.working)
         limits = Limits(config.batch.max_spans, self.max_batch_bytes, config.batch.linger)
         self.waiting: Lanes | Upserts = (
-            Upserts(limits, config.upsert.hold_open, memory) if exporter.upserts else Lanes(limits)
+            Upserts(limits, config.upsert.hold_open, memory, journal) if exporter.upserts else Lanes(limits, journal)
         )
         self.queue = Queue(
             self.ledger,
@@ -109,6 +112,7 @@ class Destination:
             max_bytes=bounds.queue_bytes,
             evict=config.queue.when_full == "drop_oldest",
             crowded=crowded,
+            journal=journal,
         )
         self.queue.evicted = self._evicted
         # Jitter spreads the retries of many pods; nobody has to be unable to guess it.
@@ -123,6 +127,7 @@ class Destination:
         self.searching: asyncio.Future[None] | None = None  # done when the search for a witness has ended
         self.hoping: asyncio.Future[None] | None = None  # the same, for those who wait for one and do not search
         self.poked: Callable[[], None] = lambda: None
+        self.filled: Callable[[], None] | None = None  # told of every offer that was taken, where there is a disk
         self.sent_bytes = 0
         self.joined = 0  # chunks that were delivered in the company of another
         self.batch_spans = Histogram(SPANS)
@@ -137,9 +142,12 @@ class Destination:
         """Something changed that may allow a batch to be taken."""
         self.poked()
 
-    def offer(self, chunk: Chunk, heads: Sequence[Head]) -> QueueRefusal | None:
-        """Take the chunk into the queue, or say why not. heads: of its spans, where they have been read."""
-        return self.queue.offer(chunk, heads)
+    def offer(self, chunk: Chunk, heads: Sequence[Head], pledge: Pledge | None = None) -> QueueRefusal | None:
+        """Take the chunk into the queue, or say why not. heads, pledge: see Waiting.add."""
+        refusal = self.queue.offer(chunk, heads, pledge)
+        if self.filled is not None:
+            self.filled()
+        return refusal
 
     def more_to_come(self) -> bool:
         """Whether something waits that can go without anything else being settled first."""
@@ -150,11 +158,14 @@ class Destination:
 
     def merge(self, spans: int) -> None:
         """Book copies that lost to another copy of the same span before they were offered."""
-        self.ledger.move(ENQUEUED, MERGED, spans)
+        if spans:
+            self.ledger.move(ENQUEUED, MERGED, spans)
+            self.ledger.publish()
 
     def turn_away(self, spans: int) -> None:
         """Book spans that other destinations took and this one had no room for."""
         self.ledger.move(ENQUEUED, DROPPED_QUEUE_FULL, spans)
+        self.ledger.publish()
         self.events.note("dropped", self.name, "queue full: spans that other destinations took", spans=spans)
 
     def pause(

@@ -7,6 +7,7 @@ from inspan_collector.formats import FORMATS, Scan, span_json
 from inspan_collector.ledger import QueueRefusal
 from inspan_collector.memory import Memory
 from inspan_collector.pipeline.destination import Destination
+from inspan_collector.pledge import Pledge
 
 
 class Intake:
@@ -33,10 +34,13 @@ class Intake:
         fills = [taker.queue.fill() for takers in self.takers.values() for taker in takers]
         return min(fills, default=1.0)
 
-    def offer(self, format: str, body: bytes, scan: Scan, agent: Hashable, reserved: int) -> QueueRefusal | None:
+    def offer(
+        self, format: str, body: bytes, scan: Scan, agent: Hashable, reserved: int, pledge: Pledge | None = None
+    ) -> QueueRefusal | None:
         """Give a scanned body to every destination that takes its format.
 
-        reserved: bytes of custody that the caller holds for it. Returns None where at least one took it (or none had
+        reserved: bytes of custody that the caller holds for it. pledge: that every destination which takes it has it on
+        disk; the caller closes it. Returns None where at least one took it (or none had
         a use for it yet): the reservation is ours then. Else the refusal, and the reservation stays the caller's.
         """
         custody = Custody(reserved, self.memory.release)
@@ -48,7 +52,7 @@ class Intake:
             chunk, merged = self._chunk_for(taker, format, body, scan, agent, custody)
             if chunk is None:
                 continue
-            refused = taker.offer(chunk, scan.heads)
+            refused = taker.offer(chunk, scan.heads, pledge)
             if refused is None:
                 taken = True
                 taker.merge(merged)
@@ -63,6 +67,9 @@ class Intake:
             self.unkept += scan.spans
         for taker, spans in turned_away:
             taker.turn_away(spans)
+            if pledge is not None:  # it was offered to one that has it neither in memory nor on disk
+                pledge.expect()
+                pledge.settle(kept=False)
         custody.drop()
         return None
 

@@ -1,27 +1,37 @@
 """The batcher of one destination: a slot, then a batch, then a delivery."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final
 
 from inspan_collector.batch import Batch
-from inspan_collector.ledger import DROPPED_SHUTDOWN
+from inspan_collector.ledger import DROPPED_SHUTDOWN, SPOOLED
+from inspan_collector.pipeline.backlog import Backlog
 from inspan_collector.pipeline.delivery import Delivery
 from inspan_collector.pipeline.destination import Destination
+from inspan_collector.pipeline.overflow import Overflow
 
-PROBES = 2  # batches that wait at a closed gate, where one at a time may try: two even where there is a single slot, so
-#            that probes can take turns, and one batch that always fails cannot keep all others waiting
-EXPIRE = 1.0  # s between looks for spans over max_age
+PROBES: Final = 2  # batches that wait at a closed gate, where one at a time may try: two even where there is a single
+#            slot, so that probes can take turns, and one batch that always fails cannot keep all others waiting
+LOOK: Final = 1.0  # s between looks for spans over max_age, and for what should go to disk
 
 
 class Pipeline:
-    """Runs one destination until it is drained or abandoned."""
+    """Runs one destination until it is drained or abandoned. backlog, overflow: where there is a disk behind it."""
 
-    def __init__(self, destination: Destination) -> None:
+    def __init__(
+        self, destination: Destination, backlog: Backlog | None = None, overflow: Overflow | None = None
+    ) -> None:
         self.destination = destination
+        self.backlog = backlog
+        self.overflow = overflow
         self.deliveries: dict[Delivery, asyncio.Task[None]] = {}
+        self.reading: asyncio.Task[None] | None = None
         self.draining = False
         self.abandoned = False
         self.woken: asyncio.Future[None] | None = None
-        self.expiring: asyncio.TimerHandle | None = None
+        self.looking: asyncio.TimerHandle | None = None
+        self.chores: set[asyncio.Task[None]] = set()
         destination.queue.wake = self.wake
         destination.poked = self.wake
 
@@ -33,13 +43,24 @@ class Pipeline:
         return sum(delivery.held() for delivery in self.deliveries)
 
     def imbalance(self) -> int:
-        """Spans by which the books differ from what the queue and the slots hold."""
-        return self.destination.ledger.imbalance(self.destination.queue.waiting.count(), self.in_flight())
+        """Spans by which the books differ from what the queue, the slots and the disk hold."""
+        ledger, backlog = self.destination.ledger, self.backlog
+        # What is on disk is known when the disk can be read; until then the books are all there is.
+        spooled = backlog.share.spooled() if backlog is not None and backlog.open else ledger.balances[SPOOLED]
+        return ledger.imbalance(self.destination.queue.waiting.count(), self.in_flight(), spooled)
 
     def wake(self) -> None:
         """Something changed: look again whether a batch can be taken."""
         if self.woken is not None and not self.woken.done():
             self.woken.set_result(None)
+
+    # The end
+
+    def write_all(self) -> None:
+        """Everything held is written to disk, where there is one; it stays in memory too."""
+        if self.overflow is not None:
+            held = [piece for delivery in self.deliveries for piece in delivery.pieces()]
+            self.overflow.write_all([chunk for piece in held for chunk in piece.chunks])
 
     def drain(self) -> None:
         """Send what is held without lingering, cut waits short, and let `run` end when nothing is held."""
@@ -50,41 +71,57 @@ class Pipeline:
         self.wake()
 
     def abandon(self) -> None:
-        """The deadline has come: what has no fate is dropped, reason shutdown."""
+        """The deadline has come: what has no fate and is not on disk is dropped, reason shutdown."""
         self.abandoned = True
         self.destination.line.close()
         for delivery in self.deliveries:
             delivery.abandon()
+        if self.reading is not None:
+            self.reading.cancel()
         if spans := self.destination.queue.empty(DROPPED_SHUTDOWN):
             message = "still queued at the drain deadline"
             self.destination.events.record("dropped", self.destination.name, message, spans=spans)
         self.wake()
 
     async def run(self) -> None:
-        """Take batches until a drain has emptied everything. Returns with nothing held."""
-        if self.destination.config.queue.max_age is not None:
-            self._expire(self.destination.config.queue.max_age)
+        """Take batches until a drain has emptied everything. Returns with nothing held in memory."""
+        self._look()
         while not self._finished():
             left = self._time_left()
             if left is not None and left <= 0:
                 self._start()
             else:
                 await self._sleep(left)
-        if self.expiring is not None:
-            self.expiring.cancel()
+        if self.looking is not None:
+            self.looking.cancel()
 
     def _finished(self) -> bool:
-        if self.deliveries:
+        if self.deliveries or self.reading is not None:
             return False
-        return self.abandoned or (self.draining and not self.destination.queue.waiting.spans)
+        held = self.destination.queue.waiting.spans or (self.backlog is not None and self.backlog.is_ready())
+        return self.abandoned or (self.draining and not held)
+
+    # Taking
 
     def _time_left(self) -> float | None:
-        """Seconds until a batch can be taken; None until something changes."""
-        destination = self.destination
-        if self.abandoned or len(self.deliveries) >= self._places():
+        """Seconds until a batch can be taken or read; None until something changes."""
+        if self.abandoned or len(self.deliveries) + (self.reading is not None) >= self._places():
+            return None
+        return 0.0 if self._can_read() else self._fresh_left()
+
+    def _fresh_left(self) -> float | None:
+        """Seconds until a batch can be taken from memory; None until something changes."""
+        destination, backlog = self.destination, self.backlog
+        if backlog is not None and backlog.asking and backlog.must_look_up():
             return None
         left = destination.queue.waiting.time_left(destination.clock())
         return 0.0 if self.draining and left is not None else left
+
+    def _can_read(self) -> bool:
+        """Whether the backlog may have a place. Where there are several, one is always left to fresh spans."""
+        if self.backlog is None or self.reading is not None or not self.backlog.is_ready():
+            return False
+        return sum(delivery.read_back for delivery in self.deliveries) < max(1, self._places() - 1)
 
     def _places(self) -> int:
         """Deliveries that there may be. Did those that wait for a witness take them all, none could come and be it."""
@@ -94,10 +131,44 @@ class Pipeline:
         return max(self.destination.config.concurrency, PROBES if waiting else 1)
 
     def _start(self) -> None:
-        destination = self.destination
+        left = self._fresh_left()
+        fresh = left is not None and left <= 0
+        backlog = self.backlog
+        if backlog is not None and self._can_read() and (not fresh or backlog.turn()):
+            self.reading = asyncio.create_task(self._read(backlog))
+        elif fresh:
+            self._take()
+
+    def _take(self) -> None:
+        destination, backlog = self.destination, self.backlog
         max_bytes = min(destination.max_batch_bytes, destination.learned_bytes)
         delivery = Delivery(destination, Batch(destination.queue.take(max_bytes, destination.clock())))
-        task = asyncio.create_task(delivery.run())
+        if backlog is not None and backlog.must_look_up():
+            self._run(delivery, self._claimed(delivery, backlog))
+        else:
+            self._run(delivery, delivery.run())
+
+    async def _claimed(self, delivery: Delivery, backlog: Backlog) -> None:
+        """Of no span in it an older copy is on disk, or it is not sent before that."""
+        taken = delivery.work[0].chunks
+        left = await backlog.claim(taken)
+        delivery.work.clear()
+        if left:
+            delivery.work.append(Batch(left))
+        self.wake()
+        await delivery.run()
+
+    async def _read(self, backlog: Backlog) -> None:
+        try:
+            for batch in await backlog.read():
+                delivery = Delivery(self.destination, batch, read_back=True)
+                self._run(delivery, delivery.run())
+        finally:
+            self.reading = None
+            self.wake()
+
+    def _run(self, delivery: Delivery, running: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(running)
         self.deliveries[delivery] = task
         task.add_done_callback(lambda _: self._done(delivery))
 
@@ -115,8 +186,17 @@ class Pipeline:
         if timer is not None:
             timer.cancel()
 
-    def _expire(self, max_age: float) -> None:
+    # Once in a while
+
+    def _look(self) -> None:
         destination = self.destination
-        if spans := destination.queue.expire(destination.clock() - max_age):
+        self.looking = asyncio.get_running_loop().call_later(LOOK, self._look)
+        max_age = destination.config.queue.max_age
+        if max_age is not None and (spans := destination.queue.expire(destination.clock() - max_age)):
             destination.events.record("dropped", destination.name, f"older than max_age ({max_age})", spans=spans)
-        self.expiring = asyncio.get_running_loop().call_later(EXPIRE, self._expire, max_age)
+        if self.overflow is not None:
+            self.overflow.look()
+        if self.backlog is not None and (chore := self.backlog.chore()) is not None:
+            task = asyncio.create_task(chore)
+            self.chores.add(task)
+            task.add_done_callback(self.chores.discard)

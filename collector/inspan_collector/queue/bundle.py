@@ -1,6 +1,6 @@
 """Copies of one post that wait together, and what they are in flight."""
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable, Sequence
 from itertools import islice
 from typing import Final, cast
 
@@ -39,25 +39,23 @@ class Bundle:
 
     def split(self, spans: int, size: int) -> "Bundle":
         """Take off the first copies, so many or fewer, in no more bytes."""
-        taken: dict[Hashable, bytes] = {}
+        taken: list[Hashable] = []
         for key, body in islice(self.copies.items(), spans):
             size -= len(body) + COMMA
             if size < 0:
                 break
-            taken[key] = body
-        for key in taken:
-            del self.copies[key]
-        part = Bundle(self.agent, self.arrived, taken, ended=self.ended)
+            taken.append(key)
+        return self.part(taken)
+
+    def part(self, keys: Collection[Hashable]) -> "Bundle":
+        """Take off the copies of these keys."""
+        part = Bundle(self.agent, self.arrived, {key: self.copies.pop(key) for key in keys}, ended=self.ended)
         self.size -= part.size
         return part
 
-    def chunk(self, keeper: "OwnBytes") -> "Copies":
+    def chunk(self, keeper: "OwnBytes", seqs: Sequence[int] = ()) -> "Copies":
         """The copies as a chunk, whose bytes are charged already."""
-        body = span_json.array_of(self.copies.values())
-        keys = list(self.copies)
-        return Copies(
-            span_json.name, body, self.size, len(keys), self.agent, self.arrived, keeper, keys, ended=self.ended
-        )
+        return keeper.chunk(self.agent, self.arrived, self.copies, seqs, ended=self.ended)
 
 
 def weight(bundle: Bundle) -> int:
@@ -65,7 +63,7 @@ def weight(bundle: Bundle) -> int:
     return bundle.size + KEY * len(bundle.copies)
 
 
-class Copies(Chunk, eq=False, gc=False):
+class Copies(Chunk, eq=False, gc=False, kw_only=True):
     """A chunk that knows the keys of its spans, in their order. Its size is without the brackets of its body."""
 
     keys: list[Hashable]
@@ -78,19 +76,29 @@ class OwnBytes:
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
 
+    def chunk(
+        self, agent: Hashable, arrived: float, copies: dict[Hashable, bytes], seqs: Sequence[int], *, ended: bool
+    ) -> Copies:
+        """Copies by their keys as a chunk. Their bytes are to be charged by the caller."""
+        body = span_json.array_of(copies.values())
+        size = len(body) - len("[]") + (COMMA if copies else 0)
+        return Copies(
+            span_json.name, body, size, len(copies), agent, arrived, self, seqs, keys=list(copies), ended=ended
+        )
+
     def let_go(self, chunk: Chunk) -> None:
         """See Keeper."""
         self.memory.release(chunk.size + KEY * chunk.spans)
 
     def cut(self, chunk: Chunk, parts: list[tuple[bytes, int]]) -> list[Chunk]:
-        """See Keeper. Each part has its own spans' keys."""
-        copies = cast(Copies, chunk)
+        """See Keeper. Each part has its own spans' keys, and their rows."""
+        whole = cast(Copies, chunk)
+        copies = dict(zip(whole.keys, span_json.spans_of(whole.body), strict=True))
         made: list[Chunk] = []
         at = 0
-        for body, spans in parts:
-            size, keys = len(body) - len("[]") + COMMA, copies.keys[at : at + spans]
-            made.append(
-                Copies(copies.format, body, size, spans, copies.agent, copies.arrived, self, keys, ended=copies.ended)
-            )
+        for _, spans in parts:
+            keys, seqs = whole.keys[at : at + spans], whole.seqs[at : at + spans]
+            part = {key: copies[key] for key in keys}
+            made.append(self.chunk(whole.agent, whole.arrived, part, seqs, ended=whole.ended))
             at += spans
         return made

@@ -2,10 +2,13 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from heapq import merge
 
 from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk
 from inspan_collector.formats import Head
+from inspan_collector.pledge import Pledge
+from inspan_collector.queue.journal import Journal, row_of
 from inspan_collector.queue.waiting import Added, Cut
 
 
@@ -42,8 +45,9 @@ class Lanes:
 
     overhead = 0
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, journal: Journal | None = None) -> None:
         self.limits = limits
+        self.journal = journal
         self.by_format: dict[str, Lane] = {}
 
     def __repr__(self) -> str:
@@ -64,8 +68,13 @@ class Lanes:
     def count(self) -> int:
         return sum(chunk.spans for lane in self._lanes() for chunk in lane.chunks)
 
-    def add(self, chunk: Chunk, heads: Sequence[Head]) -> Added:
+    def add(self, chunk: Chunk, heads: Sequence[Head], pledge: Pledge | None = None) -> Added:
         del heads
+        journal = self.journal
+        if journal is not None:
+            chunk.seqs = (journal.number(1),)
+            if journal.eager(pledge):
+                journal.put([row_of(chunk, journal)], {}, pledge)
         lane = self.by_format.get(chunk.format)
         if lane is None:
             lane = self.by_format[chunk.format] = Lane()
@@ -113,6 +122,35 @@ class Lanes:
         """Everything here is ready to go as it is."""
         del spans, size, now
         return False
+
+    def write(self, spans: float, size: float) -> bool:
+        journal = self.journal
+        if journal is None:
+            return False
+        rows = []
+        for chunk in self._oldest_first():
+            if spans <= 0 and size <= 0:
+                break
+            spans -= chunk.spans
+            size -= chunk.size
+            if not journal.has_row(chunk.seqs[0]):
+                rows.append(row_of(chunk, journal))
+        return not rows or journal.put(rows, {})
+
+    def _oldest_first(self) -> Iterator[Chunk]:
+        return merge(*(lane.chunks for lane in self._lanes()), key=lambda chunk: chunk.arrived)
+
+    def let_go(self, spans: float, size: float) -> list[Chunk]:
+        gone: list[Chunk] = []
+        while (spans > 0 or size > 0) and self.journal is not None and self.spans:
+            lane = min(self._lanes(), key=lambda lane: lane.chunks[0].arrived)
+            if not self.journal.is_durable(lane.chunks[0].seqs[0]):
+                break
+            chunk = lane.popleft()
+            gone.append(chunk)
+            spans -= chunk.spans
+            size -= chunk.size
+        return gone
 
     def evict(self) -> Chunk:
         return min(self._lanes(), key=lambda lane: lane.chunks[0].arrived).popleft()

@@ -7,6 +7,7 @@ from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk
 from inspan_collector.formats import FORMATS, Head
 from inspan_collector.ledger import (
+    DROPPED_BUG,
     DROPPED_EXPIRED,
     DROPPED_QUEUE_FULL,
     DROPPED_REJECTED,
@@ -15,9 +16,13 @@ from inspan_collector.ledger import (
     MERGED,
     QUARANTINED,
     QUEUED,
+    SPOOLED,
     Ledger,
     QueueRefusal,
 )
+from inspan_collector.pledge import Pledge
+from inspan_collector.queue.journal import Journal, row_of
+from inspan_collector.queue.rejoin import RECOVERED, Rejoined
 from inspan_collector.queue.waiting import Waiting
 
 PRESSURE: Final = 0.5  # of a bound; below it there is room for everyone and nobody is compared
@@ -29,8 +34,8 @@ class Queue:
     """Chunks that wait, bounded together with those in flight: a chunk counts until its fate.
 
     waiting: in which order they go. limits: of a batch. max_spans, max_bytes: the bounds. evict: make room by dropping
-    the oldest waiting chunks instead of refusing. crowded: whether more than one agent is connected. wake: called when
-    what the batcher waits for has changed. evicted: told how many spans made room.
+    the oldest waiting chunks instead of refusing. crowded: whether more than one agent is connected. journal: the disk
+    behind it. wake: called when what the batcher waits for has changed. evicted: told how many spans made room.
     """
 
     def __init__(
@@ -43,8 +48,10 @@ class Queue:
         max_bytes: int,
         evict: bool,
         crowded: Callable[[], bool],
+        journal: Journal | None = None,
     ) -> None:
         self.ledger = ledger
+        self.journal = journal
         self.waiting = waiting
         self.limits = limits
         self.max_spans = max_spans
@@ -67,17 +74,18 @@ class Queue:
         """0.0 to 1.0: how full the fuller of the two bounds is."""
         return max(self.held_spans / self.max_spans, self.held_bytes / max(1, self.max_bytes))
 
-    def offer(self, chunk: Chunk, heads: Sequence[Head]) -> QueueRefusal | None:
-        """Take the chunk, or say why not. heads: of its spans, where its format has any."""
+    def offer(self, chunk: Chunk, heads: Sequence[Head], pledge: Pledge | None = None) -> QueueRefusal | None:
+        """Take the chunk, or say why not. heads: of its spans, where its format has any. pledge: see Waiting.add."""
         refusal = self._refusal(chunk)
         if refusal and not (self.evict and refusal == "queue_full" and self._make_room(chunk)):
             return refusal
-        added = self.waiting.add(chunk, heads)
+        added = self.waiting.add(chunk, heads, pledge)
         self.ledger.move(ENQUEUED, QUEUED, chunk.spans)
         self.ledger.move(QUEUED, MERGED, added.merged)
         self.held_spans += chunk.spans - added.merged
         for agent, size in added.grown.items():
             self._hold(agent, size)
+        self.ledger.publish()
         over = (self.held_spans - self.max_spans * PRESSURE, self.held_bytes - self.max_bytes * PRESSURE)
         relieved = max(over) > 0 and self.waiting.relieve(*over, chunk.arrived)
         # A batcher that is woken at each chunk doubles the cost of an offer.
@@ -138,8 +146,17 @@ class Queue:
         """Cut a held chunk of several spans in two; the parts take its place in the bounds."""
         parts = FORMATS[chunk.format].split(chunk.body, (chunk.spans + 1) // 2, 2 * chunk.size)
         made = chunk.keeper.cut(chunk, parts)
+        if self.journal is not None and len(chunk.seqs) == 1:
+            self._cut_row(chunk, made, self.journal)
         self._hold(chunk.agent, sum(part.size for part in made) - chunk.size)
         return made
+
+    def _cut_row(self, chunk: Chunk, parts: list[Chunk], journal: Journal) -> None:
+        """Each part has a row of its own where the whole had one: they will have different fates."""
+        first = journal.number(len(parts))
+        for index, part in enumerate(parts):
+            part.seqs = (first + index,)
+        journal.cut(chunk.seqs[0], [row_of(part, journal) for part in parts])
 
     def settle(self, chunks: Sequence[Chunk], fate: int, now: float, *, rejected: int = 0) -> None:
         """Chunks in flight reach their fate and leave the bounds; what had to wait for that may go.
@@ -151,6 +168,7 @@ class Queue:
         self._release(chunks)
         late = self.waiting.gone(chunks, refused=fate == QUARANTINED, now=now)
         self._leave(late, MERGED)
+        self.ledger.publish()
         self.wake()
 
     def _leave(self, chunks: Sequence[Chunk], fate: int) -> int:
@@ -158,10 +176,17 @@ class Queue:
         spans = sum([chunk.spans for chunk in chunks])
         self.ledger.move(QUEUED, fate, spans)
         self._release(chunks)
+        self.ledger.publish()
         return spans
 
     def _release(self, chunks: Sequence[Chunk]) -> None:
-        """Chunks whose spans are booked leave the bounds."""
+        """Chunks whose spans are booked leave the bounds, and the disk."""
+        if self.journal is not None:
+            self.journal.erase([seq for chunk in chunks for seq in chunk.seqs])
+        self._let_go(chunks)
+
+    def _let_go(self, chunks: Sequence[Chunk]) -> None:
+        """Chunks leave the bounds."""
         sizes: dict[Hashable, int] = {}
         for chunk in chunks:
             self.held_spans -= chunk.spans
@@ -170,10 +195,57 @@ class Queue:
         for agent, size in sizes.items():
             self._hold(agent, -size)
 
+    # Between memory and disk
+
+    def write(self, spans: float, size: float) -> bool:
+        """See that the oldest, so many spans and bytes of them, have rows on disk. False where there is no room."""
+        return self.waiting.write(spans, size)
+
+    def let_go(self, spans: float, size: float) -> int:
+        """The oldest whose rows are durable leave memory, so many spans and bytes of them. Returns spans."""
+        chunks = self.waiting.let_go(spans, size)
+        if chunks:
+            self.abandon(chunks, QUEUED, DROPPED_BUG)
+        return sum([chunk.spans for chunk in chunks])
+
+    def abandon(self, chunks: Sequence[Chunk], place: int, fate: int) -> int:
+        """Chunks leave memory from this place: what is safe on disk is spooled, the rest has this fate. Returns that.
+
+        For those in flight only where nothing will be sent any more: what waits behind them is not told.
+        """
+        kept = 0
+        for chunk in chunks:
+            safe = [seq for seq in chunk.seqs if self.journal is not None and self.journal.is_safe(seq)]
+            kept += len(safe) * chunk.spans // max(1, len(chunk.seqs))
+            if self.journal is not None:
+                self.journal.keep(safe)
+                self.journal.erase(chunk.seqs)  # of those that are not safe: they may be on their way
+        spans = sum([chunk.spans for chunk in chunks])
+        self.ledger.move(place, SPOOLED, kept)
+        self.ledger.move(place, fate, spans - kept)
+        self._let_go(chunks)
+        self.ledger.publish()
+        return spans - kept
+
+    def admit(self, chunks: Sequence[Chunk]) -> None:
+        """Chunks from disk are in flight, and in the bounds, whatever room there is: they were accepted long ago."""
+        self.ledger.move(SPOOLED, IN_FLIGHT, sum([chunk.spans for chunk in chunks]))
+        for chunk in chunks:
+            self.held_spans += chunk.spans
+            self._hold(chunk.agent, self._weight(chunk))
+
+    def rejoined(self, came: Rejoined) -> None:
+        """Rows have come back: what is to be sent is in flight, what follows it waits."""
+        self.admit(came.send)
+        if came.behind:
+            self.held_spans += len(came.behind)
+            self._hold(RECOVERED, came.grown)
+        self._leave(came.late, MERGED)
+
     def expire(self, before: float) -> int:
         """Drop waiting chunks that arrived before this loop time. Returns spans."""
         return self._leave(self.waiting.expire(before), DROPPED_EXPIRED)
 
     def empty(self, fate: int) -> int:
-        """Give every waiting chunk one fate, at the end of a drain. Returns spans."""
-        return self._leave(self.waiting.empty(), fate)
+        """At the end of a drain: every waiting chunk that is not safe on disk has this fate. Returns spans."""
+        return self.abandon(self.waiting.empty(), QUEUED, fate)

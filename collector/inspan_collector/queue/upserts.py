@@ -12,7 +12,7 @@ rest, so there is one only for a copy that meets another of its key.
 """
 
 from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Final, cast
 
@@ -20,8 +20,12 @@ from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk
 from inspan_collector.formats import Head, span_json
 from inspan_collector.memory import Memory
+from inspan_collector.pledge import Pledge
 from inspan_collector.queue.bundle import BEHIND, COMMA, HELD, KEY, READY, Bundle, Copies, OwnBytes, weight
+from inspan_collector.queue.journal import Journal
+from inspan_collector.queue.posting import Posting, rows_of
 from inspan_collector.queue.waiting import Added, Cut
+from inspan_collector.row import Row
 
 SWEEP: Final = 1000  # bundles; some 100 KiB where all are empty
 
@@ -31,7 +35,9 @@ class Upserts:
 
     overhead = KEY
 
-    def __init__(self, limits: Limits, hold_open: float, memory: Memory) -> None:
+    def __init__(self, limits: Limits, hold_open: float, memory: Memory, journal: Journal | None = None) -> None:
+        self.journal = journal
+        self.seqs: dict[Hashable, int] = {}  # of the copies that wait, where there is a journal
         self.limits = limits
         self.hold_open = hold_open
         self.keeper = OwnBytes(memory)
@@ -63,11 +69,12 @@ class Upserts:
 
     # Coming in
 
-    def add(self, chunk: Chunk, heads: Sequence[Head]) -> Added:
+    def add(self, chunk: Chunk, heads: Sequence[Head], pledge: Pledge | None = None) -> Added:
         """Take the chunk apart: from here on its copies are on their own, each with bytes of its own."""
         was_ready, was_holding = bool(self.ready), bool(self.holding)
         opened, ended, posted = span_json.copies(chunk.body, heads)
         merged = chunk.spans - len(opened) - len(ended)
+        posting = Posting(self.journal, self.by_key, self.seqs, opened, ended) if self.journal is not None else None
         grown = {chunk.agent: 0}
         merged += self._meet(ended, chunk, grown, ended=True) + self._meet(opened, chunk, grown, ended=False)
         for copies in (ended, opened):
@@ -82,6 +89,8 @@ class Upserts:
         self.merged_bytes += posted + COMMA * chunk.spans - size
         self.keeper.memory.charge(held)
         self._tidy()
+        if posting is not None:
+            posting.write(pledge)
         chunk.keeper.let_go(chunk)
         wake = self._full() or bool(self.ready) > was_ready or bool(self.holding) > was_holding
         return Added(grown, merged, wake)
@@ -178,13 +187,18 @@ class Upserts:
             bundle = self._first(spans, max_bytes, alone=not chunks)
             if bundle is None:
                 break
-            chunks.append(bundle.chunk(self.keeper))
+            chunks.append(self.chunk(bundle))
             self.by_key.update(dict.fromkeys(bundle.copies))
             spans -= len(bundle.copies)
             max_bytes -= bundle.size
             self._leave(bundle)
             self._tidy()
         return chunks
+
+    def chunk(self, bundle: Bundle) -> Copies:
+        """These copies as a chunk: they do not wait any more."""
+        seqs = [self.seqs.pop(key) for key in bundle.copies] if self.journal is not None else ()
+        return bundle.chunk(self.keeper, seqs)
 
     def _first(self, spans: int, size: int, *, alone: bool) -> Bundle | None:
         """The first bundle that is ready, or what of it fits; None where nothing does. alone: at least one copy."""
@@ -234,13 +248,79 @@ class Upserts:
                 del self.behind[key]
                 if copies.ended and not following.ended and not refused:
                     self.merged_bytes += following.size
-                    late.append(following.chunk(self.keeper))
+                    late.append(self.chunk(following))
                     self._leave(following)
                 else:
                     self._enter(following, now)
         if len(self.holding) > held:  # they have waited already
             self.holding = deque(sorted(self.holding, key=lambda bundle: bundle.since))
         return late
+
+    # Between memory and disk
+
+    def write(self, spans: float, size: float) -> bool:
+        """Also what waits behind another copy, last."""
+        journal = self.journal
+        if journal is None:
+            return False
+        rows: list[Row] = []
+        for bundle in chain(self.ready, self.holding, self.behind.values()):
+            if spans <= 0 and size <= 0:
+                break
+            spans -= len(bundle.copies)
+            size -= weight(bundle)
+            rows += rows_of(
+                bundle, [key for key in bundle.copies if not journal.has_row(self.seqs[key])], self.seqs, journal
+            )
+        return not rows or journal.put(rows, {})
+
+    def let_go(self, spans: float, size: float) -> list[Chunk]:
+        """See Waiting. Where some copies of a bundle are durable and others are not yet, only those leave."""
+        journal = self.journal
+        if journal is None:
+            return []
+        parts: list[Bundle] = []
+        for bundle in chain(self.ready, self.holding):
+            durable = [key for key in bundle.copies if journal.is_durable(self.seqs[key])]
+            if (spans <= 0 and size <= 0) or (bundle.copies and not durable):
+                break
+            part = bundle.part(durable)
+            part.place = bundle.place
+            parts.append(part)
+            spans -= len(part.copies)
+            size -= weight(part)
+        return self._forget([part for part in parts if part.copies])
+
+    def forget(self, keys: Sequence[Hashable]) -> list[Chunk]:
+        """Take out the copies of these keys, which wait."""
+        parts: list[Bundle] = []
+        for key in keys:
+            bundle = cast(Bundle, self.by_key[key])
+            part = bundle.part([key])
+            part.place = bundle.place
+            parts.append(part)
+        return self._forget(parts)
+
+    def follow(self, key: Hashable, row: Row, agent: Hashable, arrived: float) -> int:
+        """A row waits behind what is in flight of its key. Returns bytes of memory that it takes."""
+        bundle = Bundle(agent, arrived, {key: row.body}, ended=row.ended)
+        grown = {agent: 0}
+        self._follow(bundle, key, grown)
+        self.seqs[key] = row.seq
+        self.spans += 1
+        self.size += bundle.size
+        self.keeper.memory.charge(grown[agent])
+        return grown[agent]
+
+    def in_flight(self, rows: Mapping[Hashable, Row], agent: Hashable, arrived: Callable[[float], float]) -> Chunk:
+        """Rows go out: copies of keys of which nothing is here. All are open, or all have ended."""
+        first = min(rows.values(), key=lambda row: row.arrived)
+        copies = {key: row.body for key, row in rows.items()}
+        seqs = [row.seq for row in rows.values()]
+        chunk = self.keeper.chunk(agent, arrived(first.arrived), copies, seqs, ended=first.ended)
+        self.keeper.memory.charge(chunk.size + KEY * chunk.spans)
+        self.by_key.update(dict.fromkeys(copies))
+        return chunk
 
     # Leaving without being sent
 
@@ -258,7 +338,7 @@ class Upserts:
         """Take these out: they are left empty."""
         chunks: list[Chunk] = []
         for bundle in bundles:
-            chunks.append(bundle.chunk(self.keeper))
+            chunks.append(self.chunk(bundle))
             for key in bundle.copies:
                 if bundle.place == BEHIND:
                     del self.behind[key]

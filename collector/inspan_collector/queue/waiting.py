@@ -7,6 +7,7 @@ import msgspec
 
 from inspan_collector.chunk import Chunk
 from inspan_collector.formats import Head
+from inspan_collector.pledge import Pledge
 
 Cut = Callable[[Chunk], list[Chunk]]
 
@@ -45,8 +46,8 @@ class Waiting(Protocol):
         """Spans that wait, counted one by one: a check of `spans`."""
         ...
 
-    def add(self, chunk: Chunk, heads: Sequence[Head]) -> Added:
-        """Take a chunk in. heads: of its spans, where they have been read already."""
+    def add(self, chunk: Chunk, heads: Sequence[Head], pledge: Pledge | None = None) -> Added:
+        """Take a chunk in. heads: of its spans, where they have been read. pledge: that they will be on disk."""
         ...
 
     def oldest(self) -> float | None:
@@ -79,6 +80,17 @@ class Waiting(Protocol):
         """Make at least so many spans and bytes ready to go, oldest first, as far as there are any.
 
         Whether what the batcher waits for has changed.
+        """
+        ...
+
+    def write(self, spans: float, size: float) -> bool:
+        """See that the oldest, so many spans and bytes of them, have rows on disk. False where there is no room."""
+        ...
+
+    def let_go(self, spans: float, size: float) -> list[Chunk]:
+        """Take out the oldest whose own rows are durable, until so many spans and bytes are gone, or none is left.
+
+        Not what waits behind another copy of its span.
         """
         ...
 

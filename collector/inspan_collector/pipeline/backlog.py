@@ -1,0 +1,327 @@
+"""What of a destination is on disk alone: read back in the order of arrival, beside what is fresh."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Protocol, TypeVar, cast
+
+import msgspec
+
+from inspan_collector.batch import Batch
+from inspan_collector.chunk import Chunk
+from inspan_collector.config.model import SpoolConfig
+from inspan_collector.errors import UNSENT
+from inspan_collector.formats import span_json
+from inspan_collector.ledger import (
+    DROPPED_CRASH,
+    DROPPED_EXPIRED,
+    DROPPED_SPOOL_CORRUPT,
+    DROPPED_SPOOL_FULL,
+    MERGED,
+    QUARANTINED,
+    QUEUED,
+    RECOVERED,
+    REPLAYED,
+    SPOOLED,
+)
+from inspan_collector.pipeline.destination import Destination
+from inspan_collector.queue.bundle import Copies
+from inspan_collector.queue.rejoin import Rejoined, chunks_of, claim, rejoin
+from inspan_collector.queue.upserts import Upserts
+from inspan_collector.row import Refused, Row, Total, Trouble, Write
+from inspan_collector.spool.share import Share
+from inspan_collector.spool.store import Store
+
+T = TypeVar("T")
+
+
+class Spooled(Protocol):
+    """The disk of all destinations, as far as a backlog asks it."""
+
+    async def ask(self, question: Callable[[Store], T]) -> T:
+        """Its answer, from the writer's thread. Raises Trouble."""
+        ...
+
+
+class Former(msgspec.Struct, frozen=True):
+    """What a former life's books say of this destination.
+
+    held: spans without a fate. gone: rows of which all spans had one. again: of rows that will be sent once more, the
+    spans that had one. noted: how many notes these are.
+    """
+
+    held: int = 0
+    gone: frozenset[int] = frozenset()
+    again: Mapping[int, int] = {}
+    noted: int = 0
+
+
+class Backlog:
+    """Decides when rows are read, and what they meet.
+
+    One question at a time is under way where copies of a span can meet: what is taken from memory is looked up on disk
+    before anything else is read or taken, so that a copy never overtakes an earlier one of its span.
+    """
+
+    def __init__(self, destination: Destination, share: Share, disk: Spooled, config: SpoolConfig) -> None:
+        self.destination = destination
+        self.share = share
+        self.disk = disk
+        self.config = config
+        self.open = False  # whether the disk can be read, and its books are settled
+        self.asking = False
+        self.credit = 0.0
+        self.held_back = False  # a drain that leaves what is on disk to the next life
+        self.full = False  # room is to be made for fresh spans
+        self.former = Former()
+        self.settled = False  # whether what a former life left is in the books
+
+    def __repr__(self) -> str:
+        return f"<Backlog {self.destination.name} {self.spans()} spans{' asking' if self.asking else ''}>"
+
+    def spans(self) -> int:
+        """Spans on disk alone."""
+        return self.destination.ledger.balances[SPOOLED]
+
+    def is_ready(self) -> bool:
+        """Whether a batch can be read now."""
+        return self.open and not self.asking and not self.held_back and self.spans() > 0 and self._room() > 0
+
+    def _room(self) -> int:
+        """Bytes that may be read: memory for what was accepted long ago, but not all that fresh spans need."""
+        queue, memory = self.destination.queue, self.destination.room.memory
+        free = min(queue.max_bytes - queue.held_bytes, memory.custody_limit - memory.custody)
+        most = min(self.destination.max_batch_bytes, self.destination.learned_bytes)
+        return most if free >= most or not queue.held_spans else 0
+
+    def turn(self) -> bool:
+        """Where fresh spans wait too: whether the backlog goes first this time."""
+        self.credit += self.config.recovery_share
+        if self.credit < 1:
+            return False
+        self.credit -= 1
+        return True
+
+    def must_look_up(self) -> bool:
+        """Whether what is taken may have an older copy on disk."""
+        return isinstance(self.destination.waiting, Upserts) and self.spans() > 0
+
+    # Reading
+
+    async def read(self) -> list[Batch]:
+        """The next rows as batches in flight; empty where the disk had none, or is in trouble."""
+        destination, share = self.destination, self.share
+        max_spans, max_bytes, after = destination.config.batch.max_spans, self._room(), share.cursor
+        self.asking = True
+        share.ask()
+        try:
+            page = await self.disk.ask(
+                lambda store: store.page(
+                    destination.name, after, max_spans=max_spans, max_bytes=max_bytes, skip=share.attached
+                )
+            )
+        except Trouble:
+            share.answered(())
+            return []
+        finally:
+            self.asking = False
+        rows = share.answered(page.rows)
+        if share.cursor == after:  # nothing was put before it meanwhile
+            share.cursor = page.last
+        if not page.rows and not page.more:
+            share.cursor = 0  # what is left was put before it
+        sound = self._sound(rows)
+        return self._rejoin(sound) if sound else []
+
+    def _sound(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows that can be understood. The others are kept where somebody can look at them."""
+        broken = [row for row in rows if row.fault]
+        for row in broken:
+            self.destination.ledger.move(SPOOLED, QUARANTINED, row.spans)
+            self.share.owed[row.seq] = row.spans
+            self.share.page.settled(row.seq, row.spans, True)
+            refused = Refused(
+                row.destination,
+                self.destination.events.wall(),
+                UNSENT,
+                row.fault,
+                row.format,
+                row.spans,
+                row.body,
+                row.agent,
+            )
+            self.destination.quarantine.put(refused, [row.seq])
+            message = f"a row of the spool cannot be understood any more: {row.fault}"
+            self.destination.events.record("quarantined", self.destination.name, message, spans=row.spans)
+        self.destination.ledger.publish()
+        return [row for row in rows if not row.fault]
+
+    def _arrived(self, wall: float) -> float:
+        """The loop time of a time of the wall clock, never in the future."""
+        now = self.destination.clock()
+        return min(now, now - (self.share.wall(now) - wall))
+
+    def _rejoin(self, rows: Sequence[Row]) -> list[Batch]:
+        destination, share = self.destination, self.share
+        waiting = destination.waiting
+        if isinstance(waiting, Upserts):
+            came = rejoin(waiting, rows, self._arrived)
+        else:
+            came = chunks_of(rows, destination.room.memory, self._arrived)
+        share.attach([*came.sent, *came.behind])
+        destination.ledger.move(SPOOLED, MERGED, len(came.lost))
+        destination.ledger.move(SPOOLED, QUEUED, len(came.behind))
+        for row, winner in came.lost.items():
+            share.take_over(winner, row)
+        destination.queue.rejoined(came)
+        return self._batches(came)
+
+    def _batches(self, came: Rejoined) -> list[Batch]:
+        return [Batch(came.send)] if came.send else []
+
+    # Looking up
+
+    async def claim(self, chunks: list[Chunk]) -> list[Chunk]:
+        """What is left to send of taken copies, when those that are on disk have met them."""
+        copies = cast(list[Copies], chunks)
+        keys = {span_json.fingerprint(key): key for chunk in copies for key in chunk.keys}
+        name = self.destination.name
+        self.asking = True
+        self.share.ask()
+        try:
+            found = await self.disk.ask(lambda store: store.look_up(name, list(keys)))
+        except Trouble:
+            self.share.answered(())
+            return chunks  # live relay goes on; what is on disk is sent when it can be read
+        finally:
+            self.asking = False
+        noticed = self.share.noticed or set()
+        self.share.answered(())
+        spooled = sorted(
+            (seq, keys[key], ended)
+            for key, seq, ended in found
+            if seq not in noticed and seq not in self.share.attached and seq not in self.share.owed
+        )
+        if not spooled:
+            return chunks
+        made = claim(copies, [(key, seq, ended) for seq, key, ended in spooled])
+        self.destination.ledger.move(SPOOLED, MERGED, len(made.lost))
+        for row, winner in made.lost.items():
+            self.share.take_over(winner, row)
+        if made.late:
+            self.destination.queue.settle(made.late, MERGED, self.destination.clock())
+        self.destination.ledger.publish()
+        return made.chunks
+
+    # Leaving without being sent
+
+    def chore(self) -> Coroutine[None, None, None] | None:
+        """What is to be done once in a while, where there is something."""
+        if not self.open or self.asking or not self.spans():
+            return None
+        if self.full:
+            self.full = False
+            return self.make_room()
+        if self.config.max_age is not None:
+            return self.expire(self.share.wall(self.destination.clock()) - self.config.max_age)
+        return None
+
+    async def expire(self, before: float) -> None:
+        """Rows that arrived before, in seconds since the epoch, are dropped."""
+        name = self.destination.name
+        await self._drop(
+            lambda store: [row for row in store.expired(before, self.share.attached) if row[1] == name],
+            DROPPED_EXPIRED,
+            f"older than spool.max_age ({self.config.max_age})",
+        )
+
+    async def make_room(self) -> None:
+        """The oldest rows are dropped: the spool is full, and the configuration prefers fresh spans."""
+        name, most = self.destination.name, self.destination.max_batch_bytes
+        await self._drop(
+            lambda store: [
+                (row.seq, name, row.spans)
+                for row in store.page(name, 0, max_spans=1 << 30, max_bytes=most, skip=self.share.attached).rows
+            ],
+            DROPPED_SPOOL_FULL,
+            "the spool is full: the oldest spans made room",
+        )
+
+    async def _drop(self, question: Callable[[Store], list[tuple[int, str, int]]], fate: int, message: str) -> None:
+        if self.asking or not self.open:
+            return
+        self.asking = True
+        self.share.ask()
+        try:
+            found = await self.disk.ask(question)
+        except Trouble:
+            self.share.answered(())
+            return
+        finally:
+            self.asking = False
+            self.destination.poke()
+        noticed = self.share.noticed or set()
+        self.share.answered(())
+        rows = {seq: spans for seq, _, spans in found if seq not in noticed and seq not in self.share.attached}
+        spans = sum(rows.values())
+        if not spans:
+            return
+        self.destination.ledger.move(SPOOLED, fate, spans)
+        self.share.settle_spooled(rows)
+        self.destination.ledger.publish()
+        self.destination.events.record("dropped", self.destination.name, message, spans=spans)
+
+    # A former life, and a disk that works again
+
+    def inherit(self, former: Former) -> None:
+        """What the former life held is taken over, as if it were on disk: that is known when the disk can be read."""
+        self.former = former
+        self.destination.ledger.move(RECOVERED, SPOOLED, former.held)
+
+    def found(self, total: Total, present: Mapping[int, int], *, salvaged: bool) -> None:
+        """The disk can be read: bring the books in line with what is there.
+
+        total: of this destination, all rows. present: spans by seq, of those rows asked about that are there.
+        """
+        ledger, share, name = self.destination.ledger, self.share, self.destination.name
+        share.disk_spans = total.spans
+        if not self.settled:
+            self._settle_former(present)
+        lost = ledger.balances[SPOOLED] - share.spooled()
+        if lost > 0:
+            corrupt = salvaged or self.settled
+            ledger.move(SPOOLED, DROPPED_SPOOL_CORRUPT if corrupt else DROPPED_CRASH, lost)
+            what = "could not be read back from the spool" if corrupt else "was in memory alone when inspan was killed"
+            self.destination.events.record("dropped", name, what, spans=lost)
+        elif lost < 0:
+            ledger.move(RECOVERED, SPOOLED, -lost)
+        if not self.settled and self.spans():
+            self.destination.events.record("backlog", name, "spans of a former life are on disk", spans=self.spans())
+        self.settled = self.open = True
+        share.cursor = 0
+        ledger.publish()
+        self.destination.poke()
+
+    def _settle_former(self, present: Mapping[int, int]) -> None:
+        former, share = self.former, self.share
+        gone = {seq: spans for seq, spans in present.items() if seq in former.gone}
+        share.owed |= gone
+        share.disk.write(Write(erase=list(gone), done=lambda _: share.page.forget(former.noted)))
+        again = sum(spans for seq, spans in former.again.items() if seq in present and seq not in former.gone)
+        if again:
+            self.destination.ledger.move(RECOVERED, SPOOLED, again)
+            message = "spans with a fate are in rows that are sent again"
+            self.destination.events.record("sent_again", self.destination.name, message, spans=again)
+
+    def replayed(self, spans: int) -> None:
+        """Spans were put back on disk by command."""
+        self.destination.ledger.move(REPLAYED, SPOOLED, spans)
+        self.destination.ledger.publish()
+        self.share.cursor = 0
+        self.destination.poke()
+
+
+def memory_lost(destination: Destination, held: int) -> None:
+    """Without a spool: all that the former life held was in memory alone."""
+    if held:
+        destination.ledger.move(RECOVERED, DROPPED_CRASH, held)
+        destination.ledger.publish()
+        destination.events.record("dropped", destination.name, "was in memory when inspan was killed", spans=held)

@@ -1,0 +1,299 @@
+"""One destination's rows, as the loop sees them: which stand for what is held, and which are spooled.
+
+Every row is in one of three states. *Attached*: it stands for something in memory. *Owed*: that has its fate, and the
+erasure is not durable yet. *Spooled*: everything else that is on disk. So only the first two are remembered, and they
+are bounded by what memory holds.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Protocol
+
+from inspan_collector.pledge import Pledge
+from inspan_collector.row import Refused, Row, Trouble, Write
+
+
+class Disk(Protocol):
+    """Who writes for all destinations."""
+
+    def number(self, count: int) -> int:
+        """The first of `count` new seqs."""
+        ...
+
+    def has_room(self, size: int) -> bool:
+        """Whether rows of so many bytes may be added."""
+        ...
+
+    def write(self, write: Write) -> None:
+        """Written at the end of this turn of the loop, or later."""
+        ...
+
+
+class Page(Protocol):
+    """Where it is noted, for the case of a crash, which rows have their fate in the books already."""
+
+    def settled(self, seq: int, spans: int, again: bool = False) -> None: ...
+
+    def forget(self, count: int) -> None: ...
+
+
+class Share:
+    """See queue.Journal. always: everything that is offered is written. wall: seconds since the epoch of a loop time."""
+
+    def __init__(
+        self, destination: str, disk: Disk, page: Page, *, always: bool, wall: Callable[[float], float]
+    ) -> None:
+        self.destination = destination
+        self.disk = disk
+        self.page = page
+        self.always = always
+        self.wall = wall
+        self.stands: dict[int, int] = {}  # by the seq of what is held, that of the row
+        self.attached: dict[int, int] = {}  # spans of these rows; they are not to be read back
+        self.unwritten: set[int] = set()  # those of them, and of the owed ones, that are not known to be durable
+        self.durable_spans = 0  # of attached rows
+        self.owed: dict[int, int] = {}  # spans of rows
+        self.disk_spans = 0  # by what the store says that it holds
+        self.origins: dict[int, tuple[int, ...]] = {}  # of parts that are not durable, what they were cut from
+        self.undone: list[Write] = []  # what must be on disk together and could not be written: tried again
+        self.noticed: set[int] | None = None  # rows that have their fate since a question was put
+        self.cursor = 0  # rows up to here are attached, owed or gone
+        self.changed: Callable[[], None] = lambda: None  # told when rows have become durable, or could not
+
+    def __repr__(self) -> str:
+        return (
+            f"<Share {self.destination} {len(self.attached)} attached, {len(self.owed)} owed, {self.spooled()} spooled>"
+        )
+
+    def spooled(self) -> int:
+        """Spans on disk with no copy in memory, counted from what the store says."""
+        return self.disk_spans - self.durable_spans - sum(self.owed[row] for row in self.owed.keys() - self.unwritten)
+
+    def is_writing(self) -> bool:
+        """Whether rows are on their way."""
+        return bool(self.unwritten)
+
+    # Journal
+
+    def number(self, count: int) -> int:
+        """See Journal."""
+        return self.disk.number(count)
+
+    def eager(self, pledge: Pledge | None) -> bool:
+        """See Journal."""
+        return self.always or pledge is not None
+
+    def has_row(self, seq: int) -> bool:
+        """See Journal."""
+        return self.stands.get(seq) == seq
+
+    def is_durable(self, seq: int) -> bool:
+        """See Journal."""
+        return self.stands.get(seq) == seq and seq not in self.unwritten
+
+    def is_safe(self, seq: int) -> bool:
+        """See Journal."""
+        row = self.stands.get(seq)
+        return row is not None and row not in self.unwritten
+
+    def put(self, rows: Sequence[Row], replaces: Mapping[int, int], pledge: Pledge | None = None) -> bool:
+        """See Journal."""
+        if pledge is not None:
+            pledge.expect()
+        if not self.disk.has_room(sum([row.size for row in rows])):
+            if pledge is not None:
+                pledge.settle(kept=False)
+            return False
+        erased = [row for loser in replaces.values() if (row := self.stands.pop(loser, None)) is not None]
+        for row in rows:
+            inherited = self.stands.pop(row.seq, row.seq)
+            if inherited != row.seq:
+                erased.append(inherited)
+            self._attach(row)
+        posts = [pledge.post] if pledge is not None and pledge.post is not None else []
+        self._replace(rows, erased, posts, pledge)
+        return True
+
+    def _attach(self, row: Row) -> None:
+        """It is on its way."""
+        if row.seq in self.attached and row.seq not in self.unwritten:  # written anew
+            self.durable_spans -= row.spans
+        self.stands[row.seq] = row.seq
+        self.attached[row.seq] = row.spans
+        self.unwritten.add(row.seq)
+
+    def _replace(
+        self, rows: Sequence[Row], erased: list[int], posts: list[tuple[bytes, bytes]], pledge: Pledge | None
+    ) -> None:
+        """Put rows and erase what they stand for from now on: together, so that no moment has both or neither."""
+        for row in erased:
+            self._owe(row)
+        write = Write(put=rows, erase=erased, posts=posts)
+        write.done = partial(self._written, write, pledge)
+        self.disk.write(write)
+
+    def _written(self, write: Write, pledge: Pledge | None, trouble: Trouble | None) -> None:
+        if trouble is None:
+            for row in write.put:
+                self._durable(row)
+            for seq in write.erase:
+                self.owed.pop(seq, None)
+                self.unwritten.discard(seq)
+        elif write.erase:
+            self.undone.append(write)  # neither has happened, and only both may
+        else:
+            for row in write.put:
+                self._unwrite(row.seq)
+        if pledge is not None:
+            pledge.settle(kept=trouble is None)
+        self.changed()
+
+    def _durable(self, row: Row) -> None:
+        self.origins.pop(row.seq, None)
+        if row.seq in self.unwritten:
+            self.unwritten.discard(row.seq)
+            self.durable_spans += self.attached.get(row.seq, 0)
+
+    def _unwrite(self, seq: int) -> None:
+        """It could not be written: what it stood for is in memory alone."""
+        self.unwritten.discard(seq)
+        self.owed.pop(seq, None)
+        if self.attached.pop(seq, None) is not None and self.stands.get(seq) == seq:
+            del self.stands[seq]
+
+    def inherit(self, losers: Mapping[int, int]) -> None:
+        """See Journal."""
+        for seq, loser in losers.items():
+            row = self.stands.pop(loser, None)
+            if row is not None:
+                self.stands[seq] = row
+
+    def cut(self, seq: int, rows: Sequence[Row]) -> None:
+        """See Journal."""
+        row = self.stands.pop(seq, None)
+        if row is None:
+            return
+        origins = (row, *self.origins.get(row, ()))
+        for part in rows:
+            self._attach(part)
+            self.origins[part.seq] = origins
+        self._replace(rows, [row], [], None)
+
+    def keep(self, seqs: Iterable[int]) -> None:
+        """See Journal."""
+        for seq in seqs:
+            row = self.stands.pop(seq)
+            self.durable_spans -= self.attached.pop(row)
+            self.cursor = min(self.cursor, row - 1)
+
+    # Fates
+
+    def erase(self, seqs: Iterable[int]) -> None:
+        """See Journal."""
+        rows = self.surrender(seqs)
+        if rows:
+            self.erase_rows(rows)
+
+    def surrender(self, seqs: Iterable[int], *, again: bool = False) -> list[int]:
+        """These have their fate: the rows that stand for them, which the caller erases. again: see Page.settled."""
+        stands = self.stands
+        rows = [row for seq in seqs if (row := stands.pop(seq, None)) is not None] if stands else []
+        for row in rows:
+            spans = self.attached[row]
+            self._owe(row)
+            self.page.settled(row, spans, again)
+            for origin in self.origins.get(row, ()):
+                self.page.settled(origin, spans, True)
+        return rows
+
+    def _owe(self, row: int) -> None:
+        spans = self.attached.pop(row)
+        self.owed[row] = spans
+        if row not in self.unwritten:
+            self.durable_spans -= spans
+        if self.noticed is not None:
+            self.noticed.add(row)
+
+    def settle_spooled(self, rows: Mapping[int, int]) -> None:
+        """Spooled rows (spans by seq) have their fate."""
+        for row, spans in rows.items():
+            self.owed[row] = spans
+            self.page.settled(row, spans)
+        self.erase_rows(list(rows))
+
+    def erase_rows(self, rows: Sequence[int]) -> None:
+        """Erase owed rows."""
+        self.issue(Write(erase=rows))
+
+    def issue(self, write: Write) -> None:
+        """Erase owed rows, and do what is to be done in the same moment."""
+        noted = sum([1 + len(self.origins.pop(row, ())) for row in write.erase])
+        write.done = partial(self._erased, write.erase, noted, write.done)
+        self.disk.write(write)
+
+    def _erased(
+        self, rows: Sequence[int], noted: int, done: Callable[[Trouble | None], None], trouble: Trouble | None
+    ) -> None:
+        done(trouble)
+        if trouble is not None:
+            self.undone.append(Write(erase=rows, done=partial(self._erased, rows, noted, _nothing)))
+            return
+        for row in rows:
+            self.owed.pop(row, None)
+            self.unwritten.discard(row)
+        self.page.forget(noted)
+
+    # Backlog
+
+    def attach(self, rows: Collection[Row]) -> None:
+        """Spooled rows were read: each stands for what is in memory now."""
+        for row in rows:
+            self.stands[row.seq] = row.seq
+            self.attached[row.seq] = row.spans
+            self.durable_spans += row.spans
+
+    def take_over(self, seq: int | None, row: int) -> None:
+        """A spooled row of one span lost to what is held under `seq`, None where it lost to another row.
+
+        It stands for the winner, where the winner has no row.
+        """
+        if seq is None or seq in self.stands:
+            self.settle_spooled({row: 1})
+        else:
+            self.stands[seq] = row
+            self.attached[row] = 1
+            self.durable_spans += 1
+
+    def ask(self) -> None:
+        """A question goes to the store: from here on, rows that get their fate are noticed."""
+        self.noticed = set()
+
+    def answered(self, rows: Iterable[Row]) -> list[Row]:
+        """The rows of the answer that are spooled still."""
+        noticed, self.noticed = self.noticed or set(), None
+        return [row for row in rows if row.seq not in noticed and row.seq not in self.attached]
+
+    # Trouble
+
+    def retry(self) -> None:
+        """The disk works again: what must be there together is written now, as far as it is still held."""
+        undone, self.undone = self.undone, []
+        for write in undone:
+            write.put = [row for row in write.put if row.seq in self.attached]
+            self.disk.write(write)
+
+    def missing(self, found: Mapping[int, tuple[str, int]]) -> None:
+        """Of the attached rows only these are on disk."""
+        self.durable_spans = 0
+        for row, spans in list(self.attached.items()):
+            if row in found:
+                self.unwritten.discard(row)
+                self.durable_spans += spans
+            else:
+                self.attached.pop(row)
+                self.unwritten.discard(row)
+        self.stands = {seq: row for seq, row in self.stands.items() if row in self.attached}
+
+
+def _nothing(trouble: Trouble | None) -> None:
+    del trouble

@@ -1,0 +1,180 @@
+"""The spool as the loop sees it: what is to be written is gathered for a turn, and what the disk says is told on."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+from inspan_collector.config.model import SpoolConfig
+from inspan_collector.events import Events
+from inspan_collector.row import Total, Trouble, Write
+from inspan_collector.spool.scribe import Opened, Scribe
+from inspan_collector.spool.share import Share
+from inspan_collector.spool.store import COUNTER_BITS, Applied, Store
+
+T = TypeVar("T")
+
+UNKNOWN: Final = 1 << 61  # the first seq while the disk has not said which are used: above all that it ever says
+
+
+class Reader(Protocol):
+    """Who books what is found on disk of one destination."""
+
+    def asked(self) -> Sequence[int]:
+        """Rows that it wants to know about."""
+        ...
+
+    def found(self, total: Total, present: Mapping[int, int], *, salvaged: bool) -> None:
+        """The disk can be read, now or again."""
+        ...
+
+    def lost(self) -> None:
+        """It cannot be read any more."""
+        ...
+
+
+class Spool:
+    """One file, one writer, a share for each destination. To be made on the running loop."""
+
+    def __init__(self, config: SpoolConfig, events: Events) -> None:
+        self.config = config
+        self.events = events
+        self.loop = asyncio.get_running_loop()
+        self.shares: dict[str, Share] = {}
+        self.readers: dict[str, Reader] = {}
+        self.scribe = Scribe(
+            Path(config.path),
+            call=self.loop.call_soon_threadsafe,
+            opened=self._opened,
+            troubled=self._troubled,
+            committed=self._committed,
+        )
+        self.size = 0
+        self.pending = 0  # bytes on their way
+        self.next = UNKNOWN
+        self.outbox: list[Write] = []
+        self.open = False
+        self.strangers: dict[str, Total] = {}  # destinations that are not configured any more
+        self.remembered: Callable[[Sequence[tuple[bytes, bytes]]], None] = lambda _: None
+        self.evicted: Callable[[Applied], None] = lambda _: None
+
+    def __repr__(self) -> str:
+        return f"<Spool {self.config.path} {self.size} of {self.config.max_bytes} bytes, {self.why_not() or 'ready'}>"
+
+    def start(self) -> None:
+        """Begin to open the file. `opened` and `troubled` come on the loop."""
+        self.scribe.start()
+
+    async def stop(self, timeout: float) -> bool:
+        """Write what is gathered, and close. False where the disk did not get it done within `timeout` seconds."""
+        self._flush()
+        return await asyncio.to_thread(self.scribe.stop, timeout)
+
+    def why_not(self) -> str | None:
+        """Why nothing can be promised to be on disk now; None where it can."""
+        if self.scribe.trouble is not None:
+            return str(self.scribe.trouble)
+        if not self.open:
+            return "the spool is being opened"
+        if self.size + self.pending >= self.config.max_bytes:
+            return f"the spool is full ({self.config.max_bytes.shown}); raise spool.max_bytes, or look at the upstream"
+        return None
+
+    # Disk, as shares see it
+
+    def number(self, count: int) -> int:
+        """See Disk."""
+        first = self.next
+        self.next += count
+        return first
+
+    def has_room(self, size: int) -> bool:
+        """See Disk."""
+        return self.size + self.pending + size <= self.config.max_bytes
+
+    def write(self, write: Write) -> None:
+        """See Disk. Not before this turn of the loop has ended: the books are published first."""
+        if not self.outbox:
+            self.loop.call_soon(self._flush)
+        size = sum([row.size for row in write.put])
+        if size:
+            self.pending += size
+            write.done = partial(self._landed, size, write.done)
+        self.outbox.append(write)
+
+    def _landed(self, size: int, done: Callable[[Trouble | None], None], trouble: Trouble | None) -> None:
+        self.pending -= size
+        done(trouble)
+
+    def _flush(self) -> None:
+        writes, self.outbox = self.outbox, []
+        if writes:
+            self.scribe.write(writes)
+
+    async def ask(self, question: Callable[[Store], T]) -> T:
+        """Its answer, which knows every write before it. Raises Trouble."""
+        self._flush()
+        answer: asyncio.Future[T] = self.loop.create_future()
+        self.scribe.ask(question, partial(_tell, answer))
+        return await answer
+
+    # What the disk says
+
+    def _committed(self, applied: Applied) -> None:
+        self.size = applied.size
+        for name, spans in applied.added.items():
+            if name in self.shares:
+                self.shares[name].disk_spans += spans
+        for name, spans in applied.removed.items():
+            if name in self.shares:
+                self.shares[name].disk_spans -= spans
+        self.evicted(applied)
+
+    def _troubled(self, trouble: Trouble) -> None:
+        self.events.record(f"spool_{trouble.kind}", "", f"spool: {trouble}")
+        if self.open and trouble.kind != "full":
+            self.open = False
+            for reader in self.readers.values():
+                reader.lost()
+
+    def _opened(self, opened: Opened) -> None:
+        if self.next == UNKNOWN:
+            self.next = opened.epoch << COUNTER_BITS
+        self.remembered(opened.posts)
+        rows = [row for reader in self.readers.values() for row in reader.asked()]
+        attached = [row for share in self.shares.values() for row in share.attached]
+        question = partial(_look, rows, attached)
+        self.scribe.ask(question, partial(self._looked, opened))
+
+    def _looked(
+        self, opened: Opened, found: tuple[dict[str, Total], dict[int, tuple[str, int]], dict[int, tuple[str, int]]] | Trouble
+    ) -> None:
+        if isinstance(found, Trouble):
+            return  # it will be opened again
+        totals, asked, attached = found
+        self.open = True
+        self.strangers = {name: total for name, total in totals.items() if name not in self.shares}
+        for name, total in self.strangers.items():
+            message = f"the spool has spans of {name}, which is no destination here: they are kept; see inspan spool replay"
+            self.events.record("spool_stranger", name, message, spans=total.spans)
+        for name, share in self.shares.items():
+            share.missing(attached)
+            present = {seq: spans for seq, (owner, spans) in asked.items() if owner == name}
+            self.readers[name].found(totals.get(name, Total()), present, salvaged=opened.how == "fresh")
+            share.retry()
+
+
+def _look(rows: Sequence[int], attached: Sequence[int], store: Store) -> tuple[
+    dict[str, Total], dict[int, tuple[str, int]], dict[int, tuple[str, int]]
+]:
+    return store.totals(), store.present(rows), store.present(attached)
+
+
+def _tell(future: "asyncio.Future[T]", answer: T | Trouble) -> None:
+    if future.done():
+        return
+    if isinstance(answer, Trouble):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)
