@@ -2,7 +2,7 @@
 
 import zlib
 
-from inspan_collector.spool.row import Refused, Row
+from inspan_collector.row import Refused, Row
 
 
 def row_crc(row: Row) -> int:

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from inspan_collector.spool.row import Trouble
+from inspan_collector.row import Trouble
 from inspan_collector.spool.schema import MIGRATIONS, check, migrate
 from inspan_collector.spool.trouble import Damaged, files
 

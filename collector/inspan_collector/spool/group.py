@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from inspan_collector.spool.row import Refused, Row, Write
+from inspan_collector.row import Refused, Row, Write
 
 
 class Group(NamedTuple):

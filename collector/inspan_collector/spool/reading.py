@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import msgspec
 
+from inspan_collector.row import ROW, Row, Total
 from inspan_collector.spool.checksum import row_crc
 from inspan_collector.spool.database import Database
-from inspan_collector.spool.row import ROW, Row, Total
 from inspan_collector.spool.trouble import Damaged
 
 EXPIRED_AT_ONCE: Final = 4096  # rows a call: erased in 0.2 s, so that acks do not wait longer for what is too old

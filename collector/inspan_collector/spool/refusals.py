@@ -3,9 +3,9 @@
 from collections import Counter
 from typing import Final
 
+from inspan_collector.row import ROW, Refused, Total
 from inspan_collector.spool.checksum import refused_crc
 from inspan_collector.spool.database import Database
-from inspan_collector.spool.row import ROW, Refused, Total
 
 BOUND: Final = 64 << 20  # bytes a destination: a day of a bad deployment, and a sixteenth of the spool's own bound
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from inspan_collector.spool.row import Trouble
+from inspan_collector.row import Trouble
 
 APPLICATION: Final = 0x696E7370  # "insp", the application_id of our files: nobody else's database is written to
 

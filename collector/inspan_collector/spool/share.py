@@ -10,7 +10,7 @@ from functools import partial
 from typing import Protocol
 
 from inspan_collector.pledge import Pledge
-from inspan_collector.row import Refused, Row, Trouble, Write
+from inspan_collector.row import Row, Trouble, Write
 
 
 class Disk(Protocol):

@@ -148,7 +148,9 @@ class Spool:
         self.scribe.ask(question, partial(self._looked, opened))
 
     def _looked(
-        self, opened: Opened, found: tuple[dict[str, Total], dict[int, tuple[str, int]], dict[int, tuple[str, int]]] | Trouble
+        self,
+        opened: Opened,
+        found: tuple[dict[str, Total], dict[int, tuple[str, int]], dict[int, tuple[str, int]]] | Trouble,
     ) -> None:
         if isinstance(found, Trouble):
             return  # it will be opened again
@@ -156,7 +158,9 @@ class Spool:
         self.open = True
         self.strangers = {name: total for name, total in totals.items() if name not in self.shares}
         for name, total in self.strangers.items():
-            message = f"the spool has spans of {name}, which is no destination here: they are kept; see inspan spool replay"
+            message = (
+                f"the spool has spans of {name}, which is no destination here: they are kept; see inspan spool replay"
+            )
             self.events.record("spool_stranger", name, message, spans=total.spans)
         for name, share in self.shares.items():
             share.missing(attached)
@@ -165,9 +169,9 @@ class Spool:
             share.retry()
 
 
-def _look(rows: Sequence[int], attached: Sequence[int], store: Store) -> tuple[
-    dict[str, Total], dict[int, tuple[str, int]], dict[int, tuple[str, int]]
-]:
+def _look(
+    rows: Sequence[int], attached: Sequence[int], store: Store
+) -> tuple[dict[str, Total], dict[int, tuple[str, int]], dict[int, tuple[str, int]]]:
     return store.totals(), store.present(rows), store.present(attached)
 
 

@@ -12,12 +12,12 @@ from typing import Final
 import msgspec
 
 from inspan_collector.formats import FORMATS
+from inspan_collector.row import ROW, Refused, Row, Total, Write
 from inspan_collector.spool.checksum import row_crc
 from inspan_collector.spool.database import Database
 from inspan_collector.spool.group import Group, group_of
 from inspan_collector.spool.reading import Page, Rows
 from inspan_collector.spool.refusals import BOUND, Refusals
-from inspan_collector.spool.row import ROW, Refused, Row, Total, Write
 from inspan_collector.spool.schema import MIGRATIONS
 from inspan_collector.spool.trouble import told
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from inspan_collector.spool.row import Trouble, TroubleKind
+from inspan_collector.row import Trouble, TroubleKind
 
 ADVICE: Final[dict[TroubleKind, str]] = {
     "full": "the disk, the quota or the file size limit is used up: make room, or set a smaller spool.max_bytes",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inspan_collector.spool.row import Refused, Row, Write
+from inspan_collector.row import Refused, Row, Write
 from inspan_collector.spool.store import Applied, Store
 
 EPOCH = 1 << 40

@@ -1,7 +1,7 @@
 from tests.collector.spool.rig import EPOCH, row
 
+from inspan_collector.row import Write
 from inspan_collector.spool.group import group_of
-from inspan_collector.spool.row import Write
 
 
 def test_a_put_and_its_erase_in_one_write_leave_the_erase():

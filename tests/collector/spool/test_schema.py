@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from tests.collector.spool.rig import numbers, opened, put, read, row, sql
 
-from inspan_collector.spool.row import Trouble
+from inspan_collector.row import Trouble
 from inspan_collector.spool.schema import APPLICATION, MIGRATIONS
 from inspan_collector.spool.store import Store
 

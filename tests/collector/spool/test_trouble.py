@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.collector.spool.rig import opened, put, row
 
-from inspan_collector.spool.row import Trouble
+from inspan_collector.row import Trouble
 from inspan_collector.spool.store import Store
 from inspan_collector.spool.trouble import Damaged, told, trouble_of
 
