@@ -21,7 +21,7 @@ ROWS: Final = (
     ("0 words", {"agents", "chunk", "errors", "events", "histogram", "ledger", "memory", "pledge", "receipt", "row"}),
     ("1 pure", {"batch", "config", "formats", "gate", "inflate"}),
     ("1 translate", {"translate"}),
-    ("2 stages", {"exporters", "quarantine", "queue", "receiver", "sink", "spool"}),
+    ("2 stages", {"exporters", "mirror", "quarantine", "queue", "receiver", "sink", "spool"}),
     ("3 join", {"pipeline"}),
     ("4 view", {"view"}),
     ("4 metrics", {"metrics"}),

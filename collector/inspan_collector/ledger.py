@@ -9,12 +9,16 @@ Two laws hold at every instant, exactly:
 
 The loop's thread alone writes; `move` is the only verb, so a span can neither appear nor vanish between two accounts.
 What can still go wrong is that a stage moves the wrong number: `service` recounts what the stages really hold.
+
+Balances are int64 in one piece of memory, so that a snapshot is one copy. Whoever moved calls `publish` once a step,
+when the books say what has happened; it does nothing unless a mirror listens.
 """
 
+from array import array
 from collections.abc import Callable
 from typing import Final, Literal
 
-# Accounts of a destination. Plain ints into a list: a move costs 0.06 µs, with an Enum 0.2 µs.
+# Accounts of a destination. Plain ints into a view of an array: a move costs 0.1 µs, with an Enum 0.25 µs.
 ENQUEUED: Final = 0
 RECOVERED: Final = 1
 REPLAYED: Final = 2
@@ -49,6 +53,7 @@ DROPPED: Final = {
     "bug": DROPPED_BUG,
 }
 FATES: Final = {"delivered": DELIVERED, "merged": MERGED, "quarantined": QUARANTINED}
+ACCOUNTS: Final = (*SOURCES, *PLACES, *FATES, *(f"dropped_{reason}" for reason in DROPPED))  # by their numbers
 
 REFUSALS: Final = (
     "malformed",
@@ -65,20 +70,35 @@ REFUSALS: Final = (
     "timeout",  # a head or body that did not arrive in time
     "bug",
 )
-
+COUNTS: Final = ("received", "accepted", *REFUSALS)  # of a dialect
+_RECEIVED: Final = 0
+_ACCEPTED: Final = 1
+_REFUSED: Final = {reason: COUNTS.index(reason) for reason in REFUSALS}
 
 QueueRefusal = Literal["queue_full", "fair_share", "too_large"]  # too_large: would not fit into the empty queue
 
 
+def _nothing() -> None:
+    """Nobody listens."""
+
+
+def _zeros(count: int) -> memoryview:
+    """So many int64. A view: a store takes 0.03 µs less than into the array, which parses it as an argument."""
+    return memoryview(array("q", bytes(8 * count)))
+
+
 class Ledger:
-    """One destination's account, in spans. Sources are kept negative, so that the sum of all balances is 0."""
+    """One destination's account, in spans. Sources are kept negative, so that the sum of all balances is 0.
+
+    publish: called once a step by whoever moved.
+    """
 
     __slots__ = ("balances", "destination", "publish")
 
     def __init__(self, destination: str) -> None:
         self.destination = destination
-        self.balances = [0] * (DROPPED_BUG + 1)
-        self.publish: Callable[[], None] = lambda: None
+        self.balances = _zeros(len(ACCOUNTS))
+        self.publish: Callable[[], None] = _nothing
 
     def __repr__(self) -> str:
         shown = " ".join(f"{name} {count}" for name, count in self.snapshot().items() if count)
@@ -116,15 +136,14 @@ class Ledger:
 
 
 class Reception:
-    """One dialect's account: what came over the socket, in requests, bytes and spans."""
+    """One dialect's account: what came over the socket, in requests, bytes and spans. Of these, spans are published."""
 
-    __slots__ = ("accepted", "bytes", "dialect", "received", "refused", "requests", "requests_refused")
+    __slots__ = ("bytes", "counts", "dialect", "publish", "requests", "requests_refused")
 
     def __init__(self, dialect: str) -> None:
         self.dialect = dialect
-        self.received = 0
-        self.accepted = 0
-        self.refused = dict.fromkeys(REFUSALS, 0)
+        self.counts = _zeros(len(COUNTS))
+        self.publish: Callable[[], None] = _nothing
         self.requests: dict[int, int] = {}
         self.requests_refused = dict.fromkeys(REFUSALS, 0)
         self.bytes = 0
@@ -132,15 +151,34 @@ class Reception:
     def __repr__(self) -> str:
         return f"<Reception {self.dialect} received {self.received} accepted {self.accepted}>"
 
+    @property
+    def received(self) -> int:
+        """Spans counted in requests."""
+        return self.counts[_RECEIVED]
+
+    @property
+    def accepted(self) -> int:
+        """Spans taken into custody."""
+        return self.counts[_ACCEPTED]
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """Spans counted and refused, by reason; a copy."""
+        return {reason: self.counts[account] for reason, account in _REFUSED.items()}
+
     def accept(self, spans: int) -> None:
         """Book spans that are in our custody now."""
-        self.received += spans
-        self.accepted += spans
+        counts = self.counts
+        counts[_RECEIVED] += spans
+        counts[_ACCEPTED] += spans
+        self.publish()
 
     def refuse(self, spans: int, reason: str) -> None:
         """Book scanned spans that we did not take."""
-        self.received += spans
-        self.refused[reason] += spans
+        counts = self.counts
+        counts[_RECEIVED] += spans
+        counts[_REFUSED[reason]] += spans
+        self.publish()
 
     def refuse_request(self, status: int, reason: str, spans: int) -> None:
         """Book a request that was refused whole. spans: how many it held, 0 where they were not counted."""
@@ -150,4 +188,4 @@ class Reception:
 
     def imbalance(self) -> int:
         """Spans received that are neither accepted nor refused; 0 when all is right."""
-        return abs(self.received - self.accepted - sum(self.refused.values()))
+        return abs(self.received - sum(self.counts[_ACCEPTED:]))

@@ -3,6 +3,8 @@ import random
 import pytest
 
 from inspan_collector.ledger import (
+    ACCOUNTS,
+    COUNTS,
     DELIVERED,
     DROPPED,
     DROPPED_EXPIRED,
@@ -73,8 +75,34 @@ def test_a_reception_accounts_for_every_span_it_counted():
         "malformed": 1,
     }
     assert book.requests == {429: 1, 400: 1}
-    book.accepted += 1
+    book.counts[COUNTS.index("accepted")] += 1
     assert book.imbalance() == 1
+
+
+def test_a_reception_publishes_when_both_sides_of_its_law_are_booked():
+    book, seen = Reception("otlp"), list[tuple[int, int]]()
+    book.publish = lambda: seen.append((book.received, book.imbalance()))
+    book.accept(10)
+    book.refuse(2, "too_large")
+    book.refuse_request(429, "queue_full", 3)
+    assert seen == [(10, 0), (12, 0), (15, 0)]
+
+
+def test_a_ledger_publishes_when_it_is_told_and_not_at_each_move():
+    ledger, seen = Ledger("up"), list[int]()
+    ledger.publish()
+    ledger.publish = lambda: seen.append(ledger.held())
+    ledger.move(ENQUEUED, QUEUED, 5)
+    ledger.move(QUEUED, IN_FLIGHT, 2)
+    assert seen == []
+    ledger.publish()
+    assert seen == [5]
+
+
+def test_accounts_are_named_in_the_order_of_their_numbers():
+    named = SOURCES | PLACES | FATES | {f"dropped_{reason}": account for reason, account in DROPPED.items()}
+    assert {name: number for number, name in enumerate(ACCOUNTS)} == named
+    assert tuple(Ledger("up").snapshot()) == ACCOUNTS
 
 
 def test_reasons_have_an_account_each_from_the_start():

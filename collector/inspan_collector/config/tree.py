@@ -112,7 +112,8 @@ def _is_size(option: Any) -> bool:
 
 
 def put(tree: Tree, path: tuple[str | int, ...], value: Any) -> None:
-    """Set one key. What lies on the way is copied, since YAML aliases let two places share one dict.
+    """Set one key. What lies on the way is copied, since YAML aliases let two places share one dict; where the file
+    says null, there is nothing yet.
 
     Errors: Unfit where something else than keys lies on the way.
     """
@@ -120,7 +121,8 @@ def put(tree: Tree, path: tuple[str | int, ...], value: Any) -> None:
     at = ""
     for step, after in pairwise(path):
         at = join(at, step)
-        below = node[step] if isinstance(step, int) else node.get(step, {})
+        below = node[step] if isinstance(step, int) else node.get(step)
+        below = {} if below is None and isinstance(after, str) else below
         if not isinstance(below, list if isinstance(after, int) else dict):
             raise Unfit(at, f"expected keys below it, got {type(below).__name__}")
         node[step] = below.copy()

@@ -1,6 +1,6 @@
 """What of a destination is on disk alone: read back in the order of arrival, beside what is fresh."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from typing import Protocol, TypeVar, cast
 
 import msgspec
@@ -23,8 +23,9 @@ from inspan_collector.ledger import (
     SPOOLED,
 )
 from inspan_collector.pipeline.destination import Destination
-from inspan_collector.queue.bundle import Copies
-from inspan_collector.queue.rejoin import Rejoined, chunks_of, claim, rejoin
+from inspan_collector.queue.bundle import Bundle, Copies
+from inspan_collector.queue.posting import rows_of, rows_of_copies
+from inspan_collector.queue.rejoin import chunks_of, claim, rejoin
 from inspan_collector.queue.upserts import Upserts
 from inspan_collector.row import Refused, Row, Total, Trouble, Write
 from inspan_collector.spool.share import Share
@@ -169,18 +170,40 @@ class Backlog:
         share.attach([*came.sent, *came.behind])
         destination.ledger.move(SPOOLED, MERGED, len(came.lost))
         destination.ledger.move(SPOOLED, QUEUED, len(came.behind))
-        for row, winner in came.lost.items():
-            share.take_over(winner, row)
+        self._lost(came.lost)
         destination.queue.rejoined(came)
-        return self._batches(came)
-
-    def _batches(self, came: Rejoined) -> list[Batch]:
         return [Batch(came.send)] if came.send else []
+
+    def _lost(self, lost: Mapping[int, Hashable | None]) -> None:
+        """Rows lost to what waits, which is written in their place: they must not come back after it was sent."""
+        upserts, share = cast(Upserts, self.destination.waiting), self.share
+        for row, key in lost.items():
+            share.take_over(None if key is None else upserts.seqs[key], row)
+        rows = [
+            row
+            for key in {key for key in lost.values() if key is not None and not share.has_row(upserts.seqs[key])}
+            for row in rows_of(cast(Bundle, upserts.by_key[key]), [key], upserts.seqs, share)
+        ]
+        if rows:
+            share.put(rows, {})
 
     # Looking up
 
+    def must_wait(self, chunks: Sequence[Chunk]) -> bool:
+        """Whether taken copies have to be claimed before they are sent."""
+        if self.must_look_up():
+            return True
+        replacing = self.share.replacing
+        return bool(replacing) and any(seq in replacing for chunk in chunks for seq in chunk.seqs)
+
     async def claim(self, chunks: list[Chunk]) -> list[Chunk]:
         """What is left to send of taken copies, when those that are on disk have met them."""
+        if self.must_look_up():
+            chunks = await self._claim(chunks)
+        await self.share.replaced([seq for chunk in chunks for seq in chunk.seqs])
+        return chunks
+
+    async def _claim(self, chunks: list[Chunk]) -> list[Chunk]:
         copies = cast(list[Copies], chunks)
         keys = {span_json.fingerprint(key): key for chunk in copies for key in chunk.keys}
         name = self.destination.name
@@ -206,6 +229,10 @@ class Backlog:
         self.destination.ledger.move(SPOOLED, MERGED, len(made.lost))
         for row, winner in made.lost.items():
             self.share.take_over(winner, row)
+        winners = set(made.lost.values())
+        left = [row for chunk in made.chunks for row in rows_of_copies(cast(Copies, chunk), self.share)]
+        if rows := [row for row in left if row.seq in winners]:
+            self.share.put(rows, {})
         if made.late:
             self.destination.queue.settle(made.late, MERGED, self.destination.clock())
         self.destination.ledger.publish()

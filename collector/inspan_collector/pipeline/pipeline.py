@@ -142,8 +142,9 @@ class Pipeline:
     def _take(self) -> None:
         destination, backlog = self.destination, self.backlog
         max_bytes = min(destination.max_batch_bytes, destination.learned_bytes)
-        delivery = Delivery(destination, Batch(destination.queue.take(max_bytes, destination.clock())))
-        if backlog is not None and backlog.must_look_up():
+        chunks = destination.queue.take(max_bytes, destination.clock())
+        delivery = Delivery(destination, Batch(chunks))
+        if backlog is not None and backlog.must_wait(chunks):
             self._run(delivery, self._claimed(delivery, backlog))
         else:
             self._run(delivery, delivery.run())

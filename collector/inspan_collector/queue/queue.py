@@ -211,7 +211,7 @@ class Queue:
     def abandon(self, chunks: Sequence[Chunk], place: int, fate: int) -> int:
         """Chunks leave memory from this place: what is safe on disk is spooled, the rest has this fate. Returns that.
 
-        For those in flight only where nothing will be sent any more: what waits behind them is not told.
+        Those in flight leave where nothing will be sent any more, and nothing waits behind them.
         """
         kept = 0
         for chunk in chunks:
@@ -224,6 +224,8 @@ class Queue:
         self.ledger.move(place, SPOOLED, kept)
         self.ledger.move(place, fate, spans - kept)
         self._let_go(chunks)
+        if place == IN_FLIGHT:
+            self.waiting.gone(chunks, refused=False, now=0.0)
         self.ledger.publish()
         return spans - kept
 

@@ -23,15 +23,15 @@ Arrived = Callable[[float], float]  # the loop time of a time of the wall clock
 
 class Rejoined(msgspec.Struct):
     """What became of rows. send: chunks to be in flight, of rows in `sent`. behind: rows that wait behind what is in
-    flight, and bytes of memory that they take. lost: rows that lost, by seq, each to what is held under the other seq,
-    None where that is gone too. late: waiting chunks that lost to a row.
+    flight, and bytes of memory that they take. lost: rows, by seq, that lost: each to what waits by this key, None where
+    it lost to another row. late: waiting chunks that lost to a row.
     """
 
     send: list[Chunk] = []
     sent: list[Row] = []
     behind: list[Row] = []
     grown: int = 0
-    lost: dict[int, int | None] = {}
+    lost: dict[int, Hashable | None] = {}
     late: list[Chunk] = []
 
 
@@ -55,7 +55,7 @@ def rejoin(upserts: Upserts, rows: Sequence[Row], arrived: Arrived) -> Rejoined:
     for key, row in _latest(rows, came).items():
         there = upserts.by_key.get(key)
         if there is not None and not (row.ended and not there.ended):
-            came.lost[row.seq] = upserts.seqs[key]
+            came.lost[row.seq] = key
             continue
         if there is not None:
             came.late += upserts.forget([key])

@@ -5,6 +5,7 @@ erasure is not durable yet. *Spooled*: everything else that is on disk. So only 
 are bounded by what memory holds.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
@@ -38,7 +39,7 @@ class Page(Protocol):
 
 
 class Share:
-    """See queue.Journal. always: everything that is offered is written. wall: seconds since the epoch of a loop time."""
+    """See queue.Journal. always: all that is offered is written. wall: seconds since the epoch of a loop time."""
 
     def __init__(
         self, destination: str, disk: Disk, page: Page, *, always: bool, wall: Callable[[float], float]
@@ -57,6 +58,8 @@ class Share:
         self.origins: dict[int, tuple[int, ...]] = {}  # of parts that are not durable, what they were cut from
         self.undone: list[Write] = []  # what must be on disk together and could not be written: tried again
         self.noticed: set[int] | None = None  # rows that have their fate since a question was put
+        self.replacing: set[int] = set()  # rows on their way that take the place of another; not to be sent before
+        self.landing: asyncio.Future[None] | None = None
         self.cursor = 0  # rows up to here are attached, owed or gone
         self.changed: Callable[[], None] = lambda: None  # told when rows have become durable, or could not
 
@@ -104,12 +107,14 @@ class Share:
             if pledge is not None:
                 pledge.settle(kept=False)
             return False
-        erased = [row for loser in replaces.values() if (row := self.stands.pop(loser, None)) is not None]
+        erased = [stood for loser in replaces.values() if (stood := self.stands.pop(loser, None)) is not None]
         for row in rows:
             inherited = self.stands.pop(row.seq, row.seq)
             if inherited != row.seq:
                 erased.append(inherited)
             self._attach(row)
+        if erased:
+            self.replacing.update([row.seq for row in rows])
         posts = [pledge.post] if pledge is not None and pledge.post is not None else []
         self._replace(rows, erased, posts, pledge)
         return True
@@ -133,6 +138,10 @@ class Share:
         self.disk.write(write)
 
     def _written(self, write: Write, pledge: Pledge | None, trouble: Trouble | None) -> None:
+        self.replacing.difference_update([row.seq for row in write.put])
+        if self.landing is not None:
+            self.landing.set_result(None)
+            self.landing = None
         if trouble is None:
             for row in write.put:
                 self._durable(row)
@@ -144,9 +153,20 @@ class Share:
         else:
             for row in write.put:
                 self._unwrite(row.seq)
+            self.disk.write(Write(erase=[row.seq for row in write.put]))  # some of them may have got there
         if pledge is not None:
             pledge.settle(kept=trouble is None)
         self.changed()
+
+    async def replaced(self, seqs: Collection[int]) -> None:
+        """Wait until nothing on disk is older than these, or the disk is in trouble.
+
+        Sent before that, and killed in between, a later copy would be followed by an earlier one in the next life.
+        """
+        while not self.replacing.isdisjoint(seqs):
+            if self.landing is None:
+                self.landing = asyncio.get_running_loop().create_future()
+            await asyncio.wait({self.landing})
 
     def _durable(self, row: Row) -> None:
         self.origins.pop(row.seq, None)

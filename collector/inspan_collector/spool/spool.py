@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from inspan_collector.config.model import SpoolConfig
 from inspan_collector.events import Events
@@ -147,20 +147,14 @@ class Spool:
         question = partial(_look, rows, attached)
         self.scribe.ask(question, partial(self._looked, opened))
 
-    def _looked(
-        self,
-        opened: Opened,
-        found: tuple[dict[str, Total], dict[int, tuple[str, int]], dict[int, tuple[str, int]]] | Trouble,
-    ) -> None:
+    def _looked(self, opened: Opened, found: "Found | Trouble") -> None:
         if isinstance(found, Trouble):
             return  # it will be opened again
-        totals, asked, attached = found
+        totals, asked, attached = found.totals, found.asked, found.attached
         self.open = True
         self.strangers = {name: total for name, total in totals.items() if name not in self.shares}
         for name, total in self.strangers.items():
-            message = (
-                f"the spool has spans of {name}, which is no destination here: they are kept; see inspan spool replay"
-            )
+            message = f"spans of {name}, which is no destination here, are kept on disk; see inspan spool replay"
             self.events.record("spool_stranger", name, message, spans=total.spans)
         for name, share in self.shares.items():
             share.missing(attached)
@@ -169,10 +163,16 @@ class Spool:
             share.retry()
 
 
-def _look(
-    rows: Sequence[int], attached: Sequence[int], store: Store
-) -> tuple[dict[str, Total], dict[int, tuple[str, int]], dict[int, tuple[str, int]]]:
-    return store.totals(), store.present(rows), store.present(attached)
+class Found(NamedTuple):
+    """What is on disk: totals by destination, and of rows that were asked for, their destination and spans."""
+
+    totals: dict[str, Total]
+    asked: dict[int, tuple[str, int]]
+    attached: dict[int, tuple[str, int]]
+
+
+def _look(rows: Sequence[int], attached: Sequence[int], store: Store) -> Found:
+    return Found(store.totals(), store.present(rows), store.present(attached))
 
 
 def _tell(future: "asyncio.Future[T]", answer: T | Trouble) -> None:

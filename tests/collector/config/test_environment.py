@@ -94,6 +94,7 @@ def test_two_destinations_that_variables_cannot_tell_apart_are_an_error() -> Non
         ("INSPAN_LIMTS__MAX_SPAN_BYTES", "INSPAN_LIMITS__MAX_SPAN_BYTES"),
         ("INSPAN_LIMITS__MAX_SPANS_BYTES", "INSPAN_LIMITS__MAX_SPAN_BYTES"),
         ("INSPAN_LISTEN__X", "INSPAN_LISTEN"),
+        ("INSPAN_SPOOL__MAX_BYTE", "INSPAN_SPOOL__MAX_BYTES"),
         ("INSPAN_DESTINATIONS__TRACES__BATCH__LINGERS", "INSPAN_DESTINATIONS__TRACES__BATCH__LINGER"),
         ("INSPAN_DESTINATIONS__TRACES__HEADERS", "INSPAN_DESTINATIONS__TRACES__HEADERS__<NAME>"),
     ],
@@ -102,7 +103,9 @@ def test_a_variable_that_leads_nowhere_is_an_error_with_the_nearest(variable: st
     assert refused({variable: "1"}) == f"{variable}: leads to no key; did you mean {nearest}?"
 
 
-@pytest.mark.parametrize("variable", ["INSPAN_SPOOL__MODE", "INSPAN_DESTINATIONS__TRACES__UPSERT__DEDUPE"])
+@pytest.mark.parametrize(
+    "variable", ["INSPAN_DESTINATIONS__TRACES__UPSERT__DEDUPE", "INSPAN_DESTINATIONS__TRACES__UPSERT__ORPHAN_AFTER"]
+)
 def test_a_key_of_a_later_version_is_refused_as_such(variable: str) -> None:
     assert refused({variable: "1"}) == f"{variable}: is not available in this version; take it out"
 
@@ -133,6 +136,22 @@ def test_a_wrong_value_names_the_variable_and_the_key() -> None:
 def test_a_relation_that_a_variable_breaks_names_the_variable() -> None:
     variable = "INSPAN_DESTINATIONS__TRACES__BATCH__MAX_SPANS"
     assert refused({variable: "200000"}).startswith(f"{variable}: destinations[0].batch.max_spans: 200000 is more than")
+
+
+@pytest.mark.parametrize("text", [FILE, FILE + "spool: null", FILE + "spool:", None])
+def test_a_variable_of_a_section_that_may_be_absent_makes_it(text: str | None) -> None:
+    environ = {"INSPAN_SPOOL__MODE": "always", "INSPAN_SPOOL__THRESHOLD": "80%", "INSPAN_SPOOL__MAX_AGE": "null"}
+    spool = load(text, "x", environ).spool
+    assert spool is not None
+    assert (spool.path, spool.mode, spool.threshold) == (Path("/var/lib/inspan/spool.db"), "always", 0.8)
+    assert spool.max_age is None
+
+
+def test_a_wrong_value_of_such_a_section_names_the_variable_too() -> None:
+    assert refused({"INSPAN_SPOOL__PATH": "spool.db"}).startswith(
+        "INSPAN_SPOOL__PATH: spool.path: spool.db is not absolute"
+    )
+    assert refused({"INSPAN_SPOOL__THRESHOLD": "80"}).endswith("at most 100%, got '80'")
 
 
 def test_a_variable_below_something_that_has_no_keys_is_an_error() -> None:

@@ -41,6 +41,20 @@ def test_the_defaults_of_a_kind_give_way_to_the_file() -> None:
     assert (traces.compression, traces.batch.max_spans, traces.batch.linger) == ("none", 5, Seconds(0))
 
 
+def test_there_is_no_spool_until_one_is_asked_for_and_then_its_defaults_are_the_designs() -> None:
+    assert load(None, "", {}).spool is None and load("spool: null", "x", {}).spool is None
+    spool = load("spool: {}", "x", {}).spool
+    assert spool is not None
+    assert (spool.path, spool.mode, spool.lifetime) == (Path("/var/lib/inspan/spool.db"), "overflow", "pod")
+    assert (spool.threshold, spool.spill_after, spool.recovery_share) == (0.5, Seconds(30), 0.25)
+    assert (spool.max_bytes, spool.max_age, spool.ack_timeout) == (Size("1GiB"), None, Seconds(5))
+
+
+def test_a_spool_that_is_not_to_wait_may_be_told_so() -> None:
+    spool = load("spool: {spill_after: 0s}", "x", {}).spool
+    assert spool is not None and spool.spill_after == 0
+
+
 def test_the_socket_is_where_agents_look_for_it() -> None:
     config, notes = resolve(None, "", {"INSPAN_SOCKET": "/tmp/x/y.sock"})
     assert config.socket.path == Path("/tmp/x/y.sock") and not any("no socket" in note for note in notes)
@@ -64,10 +78,11 @@ def test_a_full_configuration_has_nothing_to_remark() -> None:
     [
         ("limits: {max_spans_bytes: 1}", "limits.max_spans_bytes: unknown key; did you mean max_span_bytes?"),
         ("limit: {}", "limit: unknown key; did you mean limits?"),
-        ("on: 1", "True: unknown key; known are socket, listen, admin, memory, limits, destinations, drain"),
+        ("on: 1", "True: unknown key; known are socket, listen, admin, memory, limits, destinations, spool, drain"),
         (ONE + ", queue: {max_span: 1}}", "destinations[0].queue.max_span: unknown key; did you mean max_spans?"),
         (ONE + ", upsert: {dedupe: 1h}}", "destinations[0].upsert.dedupe" + LATER),
-        ("spool: {path: /x}", "spool" + LATER),
+        (ONE + ", upsert: {orphan_after: 60s}}", "destinations[0].upsert.orphan_after" + LATER),
+        ("spool: {max_byte: 1GiB}", "spool.max_byte: unknown key; did you mean max_bytes?"),
     ],
 )
 def test_a_key_that_does_not_exist_is_named_with_the_nearest(text: str, message: str) -> None:
@@ -98,6 +113,25 @@ def test_a_key_that_does_not_exist_is_named_with_the_nearest(text: str, message:
         ("socket: /run/x", "socket: expected object, got str"),
         ("listen: 4318", "listen: expected host:port such as 127.0.0.1:4318, got 4318"),
         ("admin: null", "admin: expected object, got null"),
+        ("spool: /var/lib/spool.db", "spool: expected object | null, got str"),
+        ("spool: {path: null}", "spool.path: expected a path, got NoneType"),
+        (
+            "spool: {path: spool.db}",
+            "spool.path: spool.db is not absolute; a spool must be found again wherever inspan starts",
+        ),
+        ("spool: {mode: never}", "spool.mode: expected overflow, always, got 'never'"),
+        ("spool: {lifetime: node}", "spool.lifetime: expected container, pod, persistent, got 'node'"),
+        (
+            "spool: {threshold: half}",
+            "spool.threshold: expected a percentage such as 25%, over 0% and at most 100%, got 'half'",
+        ),
+        (
+            "spool: {recovery_share: 0%}",
+            "spool.recovery_share: expected a percentage such as 25%, over 0% and at most 100%, got '0%'",
+        ),
+        ("spool: {max_bytes: 0}", "spool.max_bytes: expected a size such as 64MiB or 4MB, got 0"),
+        ("spool: {max_age: 0s}", "spool.max_age: must be more than 0, got 0.0"),
+        ("spool: {ack_timeout: 0s}", "spool.ack_timeout: must be more than 0, got 0.0"),
     ],
 )
 def test_a_value_that_does_not_fit_is_named_with_what_was_expected(text: str, message: str) -> None:

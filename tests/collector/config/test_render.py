@@ -25,6 +25,8 @@ destinations:
     batch: {max_spans: 2000, max_bytes: 4MiB, linger: 100ms}
     retry: {initial: 500ms, max: 30s, max_attempts: null}
     timeout: 10s
+spool:    {path: /var/lib/inspan/spool.db, mode: overflow, threshold: 50%, spill_after: 30s, max_bytes: 1GiB,
+           max_age: null, recovery_share: 25%, ack_timeout: 5s, lifetime: pod}
 drain:    {deadline: 20s, linger: 0s}
 """
 WITHOUT_SECRETS = """
@@ -36,6 +38,7 @@ destinations:
   - {name: a, kind: otlp, url: "http://x/", headers: {authorization: "file:/run/token"}, max_connection_age: null}
   - {name: b, kind: sgp, url: "http://y/", account_id: "007", queue: {when_full: drop_oldest, max_age: 1h}}
   - {name: c, kind: file, path: /tmp/spans, rotate: {max_bytes: 1000, keep: 2}}
+spool: {path: /data/s.db, mode: always, threshold: 12.5%, max_age: 24h, recovery_share: 29%}
 drain: {termination_message: /dev/termination-log}
 """
 
@@ -69,7 +72,7 @@ def test_a_masked_rendering_still_loads() -> None:
     config = load(EXAMPLE, "x", {"TOKEN": "hunter2"})
     again = load(render(config), "rendered", {})
     assert again.destinations[0].headers["authorization"].reveal() == "***"
-    assert again.limits == config.limits
+    assert (again.limits, again.spool) == (config.limits, config.spool)
 
 
 def test_the_account_is_shown_once_and_in_clear() -> None:
@@ -82,10 +85,16 @@ def test_keys_that_a_kind_does_not_know_are_left_out() -> None:
     assert "rotate" not in a and "path" not in b and "headers" not in c and "rotate" in c
 
 
-def test_sizes_and_times_are_rendered_with_units() -> None:
+def test_sizes_times_and_percentages_are_rendered_with_units() -> None:
     shown = yaml.safe_load(render(load(WITHOUT_SECRETS, "x", {})))
     assert shown["limits"]["max_request_bytes"] == "16MiB" and shown["limits"]["header_timeout"] == "1500ms"
     assert shown["memory"]["max_bytes"] == "100000000"
+    assert (shown["spool"]["threshold"], shown["spool"]["recovery_share"]) == ("12.5%", "29%")
+    assert (shown["spool"]["max_age"], shown["spool"]["max_bytes"]) == ("24h", "1GiB")
+
+
+def test_a_spool_that_is_not_there_is_rendered_as_off() -> None:
+    assert yaml.safe_load(render(load(None, "", {})))["spool"] is None
 
 
 def test_the_schema_accepts_the_designs_example() -> None:
@@ -104,6 +113,9 @@ def test_the_schema_requires_of_a_file_only_what_it_must_say() -> None:
 def test_the_schema_finds_wrong_keys_words_and_types() -> None:
     wrong = {"limit": {}, "listen": 5, "destinations": [{"name": "A B", "kind": "x", "concurrency": 0}]}
     assert len(list(faults(wrong, schema()))) == 5
+    for spool in ({"mode": "never"}, {"threshold": 50}, {"max_size": "1GiB"}, "/x"):
+        assert len(list(faults({"spool": spool}, schema()))) == 1
+    assert list(faults({"spool": None}, schema())) == []
 
 
 def test_the_schema_takes_sizes_and_times_as_text_or_number() -> None:
@@ -117,6 +129,9 @@ def test_the_schema_tells_defaults_as_one_would_write_them() -> None:
     definitions = schema()["$defs"]
     assert definitions["LimitsConfig"]["properties"]["max_span_bytes"]["default"] == "4MiB"
     assert definitions["BatchConfig"]["properties"]["linger"]["default"] == "100ms"
+    assert definitions["SpoolConfig"]["properties"]["threshold"]["default"] == "50%"
+    assert definitions["SpoolConfig"]["properties"]["path"]["default"] == "/var/lib/inspan/spool.db"
+    assert schema()["$defs"]["Config"]["properties"]["spool"]["default"] is None
     assert "default" not in definitions["BatchConfig"]["properties"]["max_spans"]  # depends on the kind
     assert json.loads(json.dumps(schema())) == schema()
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from inspan_collector.config.values import Address, Budget, Seconds, Size, decode
+from inspan_collector.config.values import Address, Budget, Percent, Seconds, Size, decode
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,27 @@ def test_what_is_shown_reads_back_as_the_same_value() -> None:
         )
         assert Size(size.shown) == size
         assert Seconds(seconds.shown) == pytest.approx(seconds, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("written", "part"), [("25%", 0.25), ("100%", 1.0), ("12.5 %", 0.125), (" 0.1%", 0.001), (0.25, 0.25)]
+)
+def test_a_percentage_is_a_part_of_a_whole(written: str | float, part: float) -> None:
+    assert Percent(written) == pytest.approx(part)
+
+
+@pytest.mark.parametrize(
+    "written", ["", "%", "25", "0%", "101%", "-5%", "a%", "1e1%", "5%%", 0, 1, 25, 0.0, 1.5, True, None, float("nan")]
+)
+def test_what_is_no_percentage_is_refused_with_an_example(written: object) -> None:
+    with pytest.raises(ValueError, match="expected a percentage such as 25%, over 0% and at most 100%"):
+        Percent(written)  # type: ignore[arg-type]
+
+
+def test_percentages_are_shown_as_they_are_written() -> None:
+    for tenths in range(1, 1001):
+        written = f"{tenths / 10:g}%"
+        assert Percent(written).shown == written
 
 
 def test_a_budget_is_a_size_or_auto() -> None:
