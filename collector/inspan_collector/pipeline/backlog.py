@@ -1,7 +1,7 @@
 """What of a destination is on disk alone: read back in the order of arrival, beside what is fresh."""
 
 from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
-from typing import Protocol, TypeVar, cast
+from typing import Final, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -27,11 +27,13 @@ from inspan_collector.queue.bundle import Bundle, Copies
 from inspan_collector.queue.posting import rows_of, rows_of_copies
 from inspan_collector.queue.rejoin import chunks_of, claim, rejoin
 from inspan_collector.queue.upserts import Upserts
-from inspan_collector.row import Refused, Row, Total, Trouble, Write
+from inspan_collector.row import Refused, Row, Total, Trouble
 from inspan_collector.spool.share import Share
 from inspan_collector.spool.store import Store
 
 T = TypeVar("T")
+
+REMEMBERED: Final = 100_000  # keys; 10 MB. Past it a row may be sent after a later copy of its span
 
 
 class Spooled(Protocol):
@@ -70,6 +72,7 @@ class Backlog:
         self.open = False  # whether the disk can be read, and its books are settled
         self.asking = False
         self.credit = 0.0
+        self.unclaimed: dict[bytes, int] = {}  # by key, the seq of a copy that was sent while the disk was in trouble
         self.held_back = False  # a drain that leaves what is on disk to the next life
         self.full = False  # room is to be made for fresh spans
         self.former = Former()
@@ -107,12 +110,15 @@ class Backlog:
 
     # Reading
 
+    def begin(self) -> None:
+        """A question will be put: until it is answered there is no other. The caller sees to it that it is put."""
+        self.asking = True
+        self.share.ask()
+
     async def read(self) -> list[Batch]:
-        """The next rows as batches in flight; empty where the disk had none, or is in trouble."""
+        """The next rows as batches in flight; empty where the disk had none, or is in trouble. After `begin`."""
         destination, share = self.destination, self.share
         max_spans, max_bytes, after = destination.config.batch.max_spans, self._room(), share.cursor
-        self.asking = True
-        share.ask()
         try:
             page = await self.disk.ask(
                 lambda store: store.page(
@@ -125,11 +131,14 @@ class Backlog:
         finally:
             self.asking = False
         rows = share.answered(page.rows)
-        if share.cursor == after:  # nothing was put before it meanwhile
-            share.cursor = page.last
+        if share.passed < page.last:
+            return []  # an earlier copy of a span may have been let go: it goes first
+        share.cursor = page.last
         if not page.rows and not page.more:
             share.cursor = 0  # what is left was put before it
         sound = self._sound(rows)
+        if self.unclaimed:
+            sound = self._overtaken(sound)
         return self._rejoin(sound) if sound else []
 
     def _sound(self, rows: Sequence[Row]) -> list[Row]:
@@ -168,7 +177,6 @@ class Backlog:
         else:
             came = chunks_of(rows, destination.room.memory, self._arrived)
         share.attach([*came.sent, *came.behind])
-        destination.ledger.move(SPOOLED, MERGED, len(came.lost))
         destination.ledger.move(SPOOLED, QUEUED, len(came.behind))
         self._lost(came.lost)
         destination.queue.rejoined(came)
@@ -177,6 +185,7 @@ class Backlog:
     def _lost(self, lost: Mapping[int, Hashable | None]) -> None:
         """Rows lost to what waits, which is written in their place: they must not come back after it was sent."""
         upserts, share = cast(Upserts, self.destination.waiting), self.share
+        self.destination.ledger.move(SPOOLED, MERGED, len(lost))
         for row, key in lost.items():
             share.take_over(None if key is None else upserts.seqs[key], row)
         rows = [
@@ -186,6 +195,7 @@ class Backlog:
         ]
         if rows:
             share.put(rows, {})
+        self.destination.ledger.publish()
 
     # Looking up
 
@@ -197,8 +207,9 @@ class Backlog:
         return bool(replacing) and any(seq in replacing for chunk in chunks for seq in chunk.seqs)
 
     async def claim(self, chunks: list[Chunk]) -> list[Chunk]:
-        """What is left to send of taken copies, when those that are on disk have met them."""
-        if self.must_look_up():
+        """What is left to send of taken copies, when those that are on disk have met them. After `begin`, or where
+        nothing has to be looked up."""
+        if self.asking:
             chunks = await self._claim(chunks)
         await self.share.replaced([seq for chunk in chunks for seq in chunk.seqs])
         return chunks
@@ -207,21 +218,20 @@ class Backlog:
         copies = cast(list[Copies], chunks)
         keys = {span_json.fingerprint(key): key for chunk in copies for key in chunk.keys}
         name = self.destination.name
-        self.asking = True
-        self.share.ask()
         try:
             found = await self.disk.ask(lambda store: store.look_up(name, list(keys)))
         except Trouble:
             self.share.answered(())
-            return chunks  # live relay goes on; what is on disk is sent when it can be read
+            self._remember(copies)
+            return chunks  # live relay goes on; what is on disk is judged when it can be read
         finally:
             self.asking = False
         noticed = self.share.noticed or set()
         self.share.answered(())
+        if not self.spans():
+            self.unclaimed.clear()
         spooled = sorted(
-            (seq, keys[key], ended)
-            for key, seq, ended in found
-            if seq not in noticed and seq not in self.share.attached and seq not in self.share.owed
+            (seq, keys[key], ended) for key, seq, ended in found if seq not in noticed and self.share.is_spooled(seq)
         )
         if not spooled:
             return chunks
@@ -238,12 +248,49 @@ class Backlog:
         self.destination.ledger.publish()
         return made.chunks
 
+    def _remember(self, chunks: Sequence[Copies]) -> None:
+        """These are sent without having been looked up: rows that are older have lost to them."""
+        if len(self.unclaimed) < REMEMBERED:
+            for chunk in chunks:
+                self.unclaimed |= dict(zip(map(span_json.fingerprint, chunk.keys), chunk.seqs, strict=True))
+
+    async def _catch_up(self) -> None:
+        """The disk can be read again: what is older than what was sent meanwhile is not sent any more."""
+        name, sent = self.destination.name, self.unclaimed
+        self.begin()
+        try:
+            found = await self.disk.ask(lambda store: store.look_up(name, list(sent)))
+        except Trouble:
+            self.share.answered(())
+            return
+        finally:
+            self.asking = False
+            self.destination.poke()
+        noticed = self.share.noticed or set()
+        self.share.answered(())
+        self.unclaimed = {}
+        self._lost(
+            {
+                seq: None
+                for key, seq, _ in found
+                if seq < sent[key] and seq not in noticed and self.share.is_spooled(seq)
+            }
+        )
+
+    def _overtaken(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows without those whose span was sent again since, while the disk could not be read."""
+        late = {row.seq: None for row in rows if row.key is not None and row.seq < self.unclaimed.get(row.key, row.seq)}
+        self._lost(late)
+        return [row for row in rows if row.seq not in late]
+
     # Leaving without being sent
 
     def chore(self) -> Coroutine[None, None, None] | None:
         """What is to be done once in a while, where there is something."""
         if not self.open or self.asking or not self.spans():
             return None
+        if self.unclaimed:
+            return self._catch_up()
         if self.full:
             self.full = False
             return self.make_room()
@@ -275,8 +322,7 @@ class Backlog:
     async def _drop(self, question: Callable[[Store], list[tuple[int, str, int]]], fate: int, message: str) -> None:
         if self.asking or not self.open:
             return
-        self.asking = True
-        self.share.ask()
+        self.begin()
         try:
             found = await self.disk.ask(question)
         except Trouble:
@@ -287,7 +333,7 @@ class Backlog:
             self.destination.poke()
         noticed = self.share.noticed or set()
         self.share.answered(())
-        rows = {seq: spans for seq, _, spans in found if seq not in noticed and seq not in self.share.attached}
+        rows = {seq: spans for seq, _, spans in found if seq not in noticed and self.share.is_spooled(seq)}
         spans = sum(rows.values())
         if not spans:
             return
@@ -327,11 +373,13 @@ class Backlog:
         ledger.publish()
         self.destination.poke()
 
+    def lost(self) -> None:
+        """The disk cannot be read any more, for now."""
+        self.open = False
+
     def _settle_former(self, present: Mapping[int, int]) -> None:
         former, share = self.former, self.share
-        gone = {seq: spans for seq, spans in present.items() if seq in former.gone}
-        share.owed |= gone
-        share.disk.write(Write(erase=list(gone), done=lambda _: share.page.forget(former.noted)))
+        share.bequeathed({seq: spans for seq, spans in present.items() if seq in former.gone}, former.noted)
         again = sum(spans for seq, spans in former.again.items() if seq in present and seq not in former.gone)
         if again:
             self.destination.ledger.move(RECOVERED, SPOOLED, again)

@@ -135,6 +135,7 @@ class Pipeline:
         fresh = left is not None and left <= 0
         backlog = self.backlog
         if backlog is not None and self._can_read() and (not fresh or backlog.turn()):
+            backlog.begin()
             self.reading = asyncio.create_task(self._read(backlog))
         elif fresh:
             self._take()
@@ -145,6 +146,8 @@ class Pipeline:
         chunks = destination.queue.take(max_bytes, destination.clock())
         delivery = Delivery(destination, Batch(chunks))
         if backlog is not None and backlog.must_wait(chunks):
+            if backlog.must_look_up():
+                backlog.begin()
             self._run(delivery, self._claimed(delivery, backlog))
         else:
             self._run(delivery, delivery.run())

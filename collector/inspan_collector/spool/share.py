@@ -8,10 +8,12 @@ are bounded by what memory holds.
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from inspan_collector.pledge import Pledge
 from inspan_collector.row import Row, Trouble, Write
+
+NEVER: Final = 1 << 63  # above every seq
 
 
 class Disk(Protocol):
@@ -55,11 +57,17 @@ class Share:
         self.durable_spans = 0  # of attached rows
         self.owed: dict[int, int] = {}  # spans of rows
         self.disk_spans = 0  # by what the store says that it holds
-        self.origins: dict[int, tuple[int, ...]] = {}  # of parts that are not durable, what they were cut from
+        # Of rows that are not durable, those that are on disk in their place, and whether these hold other spans too.
+        self.origins: dict[int, tuple[tuple[int, bool], ...]] = {}
         self.undone: list[Write] = []  # what must be on disk together and could not be written: tried again
+        self.retried = 0  # such writes on their way
+        self.unforgotten = 0  # notes of erasures that are durable
         self.noticed: set[int] | None = None  # rows that have their fate since a question was put
         self.replacing: set[int] = set()  # rows on their way that take the place of another; not to be sent before
         self.landing: asyncio.Future[None] | None = None
+        self.passed = (
+            NEVER  # the first row that was let go since a question was put: the answer may have passed it over
+        )
         self.cursor = 0  # rows up to here are attached, owed or gone
         self.changed: Callable[[], None] = lambda: None  # told when rows have become durable, or could not
 
@@ -71,6 +79,11 @@ class Share:
     def spooled(self) -> int:
         """Spans on disk with no copy in memory, counted from what the store says."""
         return self.disk_spans - self.durable_spans - sum(self.owed[row] for row in self.owed.keys() - self.unwritten)
+
+    def _unstand(self, seq: int) -> int | None:
+        """The row that stood for it, which does so no more. None where there is none, or it could not be written."""
+        row = self.stands.pop(seq, None)
+        return row if row in self.attached else None
 
     def is_writing(self) -> bool:
         """Whether rows are on their way."""
@@ -97,7 +110,7 @@ class Share:
     def is_safe(self, seq: int) -> bool:
         """See Journal."""
         row = self.stands.get(seq)
-        return row is not None and row not in self.unwritten
+        return row in self.attached and row not in self.unwritten
 
     def put(self, rows: Sequence[Row], replaces: Mapping[int, int], pledge: Pledge | None = None) -> bool:
         """See Journal."""
@@ -107,11 +120,13 @@ class Share:
             if pledge is not None:
                 pledge.settle(kept=False)
             return False
-        erased = [stood for loser in replaces.values() if (stood := self.stands.pop(loser, None)) is not None]
+        erased: list[int] = []
         for row in rows:
-            inherited = self.stands.pop(row.seq, row.seq)
-            if inherited != row.seq:
-                erased.append(inherited)
+            losers = (self._unstand(replaces.get(row.seq, row.seq)), self._unstand(row.seq))
+            before = [stood for stood in losers if stood is not None and stood != row.seq]
+            if before:
+                erased += before
+                self.origins[row.seq] = tuple((stood, False) for stood in before)
             self._attach(row)
         if erased:
             self.replacing.update([row.seq for row in rows])
@@ -149,7 +164,9 @@ class Share:
                 self.owed.pop(seq, None)
                 self.unwritten.discard(seq)
         elif write.erase:
-            self.undone.append(write)  # neither has happened, and only both may
+            again = Write(put=write.put, erase=write.erase)  # neither has happened, and only both may
+            again.done = partial(self._written, again, None)
+            self.undone.append(again)
         else:
             for row in write.put:
                 self._unwrite(row.seq)
@@ -184,16 +201,16 @@ class Share:
     def inherit(self, losers: Mapping[int, int]) -> None:
         """See Journal."""
         for seq, loser in losers.items():
-            row = self.stands.pop(loser, None)
+            row = self._unstand(loser)
             if row is not None:
                 self.stands[seq] = row
 
     def cut(self, seq: int, rows: Sequence[Row]) -> None:
         """See Journal."""
-        row = self.stands.pop(seq, None)
+        row = self._unstand(seq)
         if row is None:
             return
-        origins = (row, *self.origins.get(row, ()))
+        origins = ((row, True), *((origin, True) for origin, _ in self.origins.get(row, ())))
         for part in rows:
             self._attach(part)
             self.origins[part.seq] = origins
@@ -205,6 +222,7 @@ class Share:
             row = self.stands.pop(seq)
             self.durable_spans -= self.attached.pop(row)
             self.cursor = min(self.cursor, row - 1)
+            self.passed = min(self.passed, row)
 
     # Fates
 
@@ -216,14 +234,13 @@ class Share:
 
     def surrender(self, seqs: Iterable[int], *, again: bool = False) -> list[int]:
         """These have their fate: the rows that stand for them, which the caller erases. again: see Page.settled."""
-        stands = self.stands
-        rows = [row for seq in seqs if (row := stands.pop(seq, None)) is not None] if stands else []
+        rows = [row for seq in seqs if (row := self._unstand(seq)) is not None] if self.stands else []
         for row in rows:
             spans = self.attached[row]
             self._owe(row)
             self.page.settled(row, spans, again)
-            for origin in self.origins.get(row, ()):
-                self.page.settled(origin, spans, True)
+            for origin, shared in self.origins.get(row, ()):
+                self.page.settled(origin, spans, shared or again)
         return rows
 
     def _owe(self, row: int) -> None:
@@ -233,6 +250,11 @@ class Share:
             self.durable_spans -= spans
         if self.noticed is not None:
             self.noticed.add(row)
+
+    def bequeathed(self, rows: Mapping[int, int], noted: int) -> None:
+        """Rows (spans by seq) that had their fate in a former life, which made so many notes of such."""
+        self.owed |= rows
+        self.disk.write(Write(erase=list(rows), done=partial(self._erased, list(rows), noted, _nothing)))
 
     def settle_spooled(self, rows: Mapping[int, int]) -> None:
         """Spooled rows (spans by seq) have their fate."""
@@ -261,7 +283,14 @@ class Share:
         for row in rows:
             self.owed.pop(row, None)
             self.unwritten.discard(row)
-        self.page.forget(noted)
+        self._forget(noted)
+
+    def _forget(self, noted: int) -> None:
+        """Notes go in the order in which they were made: while a write is undone, what it is to erase must stay noted."""
+        self.unforgotten += noted
+        if not self.undone and not self.retried:
+            self.page.forget(self.unforgotten)
+            self.unforgotten = 0
 
     # Backlog
 
@@ -285,33 +314,44 @@ class Share:
             self.durable_spans += 1
 
     def ask(self) -> None:
-        """A question goes to the store: from here on, rows that get their fate are noticed."""
-        self.noticed = set()
+        """A question goes to the store: from here on it is noticed which rows get their fate, or are let go."""
+        self.noticed = {row for write in self.undone for row in write.erase}  # the answer may come between
+        self.passed = NEVER
 
     def answered(self, rows: Iterable[Row]) -> list[Row]:
         """The rows of the answer that are spooled still."""
         noticed, self.noticed = self.noticed or set(), None
-        return [row for row in rows if row.seq not in noticed and row.seq not in self.attached]
+        return [row for row in rows if row.seq not in noticed and self.is_spooled(row.seq)]
+
+    def is_spooled(self, row: int) -> bool:
+        """Of a row that is on disk: whether nothing in memory has to do with it."""
+        return row not in self.attached and row not in self.owed
 
     # Trouble
 
     def retry(self) -> None:
         """The disk works again: what must be there together is written now, as far as it is still held."""
         undone, self.undone = self.undone, []
+        self.retried += len(undone)
         for write in undone:
             write.put = [row for row in write.put if row.seq in self.attached]
-            self.disk.write(write)
+            self.disk.write(Write(put=write.put, erase=write.erase, done=partial(self._retried, write.done)))
+
+    def _retried(self, done: Callable[[Trouble | None], None], trouble: Trouble | None) -> None:
+        self.retried -= 1
+        done(trouble)
+        self._forget(0)
 
     def missing(self, found: Mapping[int, tuple[str, int]]) -> None:
-        """Of the attached rows only these are on disk."""
+        """Of the attached rows that were durable only these are on disk."""
         self.durable_spans = 0
         for row, spans in list(self.attached.items()):
+            if row in self.unwritten:
+                continue  # what becomes of it will be told
             if row in found:
-                self.unwritten.discard(row)
                 self.durable_spans += spans
             else:
-                self.attached.pop(row)
-                self.unwritten.discard(row)
+                del self.attached[row]
         self.stands = {seq: row for seq, row in self.stands.items() if row in self.attached}
 
 
