@@ -1,11 +1,11 @@
-"""The one seam between HTTP and what it is used for: a `Head`, a body, an `Answer`."""
+"""The one seam between HTTP and what it is used for: a `Head`, a body, an `Answer`, now or later."""
 
 from typing import Protocol
 
 import msgspec
 
 from inspan_collector.agents import Agent
-from inspan_collector.receiver.answer import Answer
+from inspan_collector.receiver.answer import Answer, Awaited
 
 
 class Head(msgspec.Struct, gc=False):
@@ -26,12 +26,12 @@ class Head(msgspec.Struct, gc=False):
 
 
 class Door(Protocol):
-    """What HTTP asks, and is answered at once. An exception out of any of these is a bug, and goes to `bug`."""
+    """What HTTP asks. All but `handle` answer at once; an exception out of any of these is a bug, and goes to `bug`."""
 
     def admit(self, head: Head) -> Answer | None:
         """Called with the head alone, before memory is reserved; an answer is a refusal."""
 
-    def handle(self, head: Head, body: bytes) -> Answer:
+    def handle(self, head: Head, body: bytes) -> Answer | Awaited:
         """Called with the whole body, of which `head.budget` bytes are reserved."""
 
     def too_large(self, head: Head) -> Answer:
