@@ -7,13 +7,15 @@ class Pledge:
     """Kept when everything that was written for one post is durable; broken when a part of it cannot be.
 
     Whoever writes calls `expect` before and `settle` after; the one who offered closes it, so that it cannot be kept
-    before everybody has been asked. told: called once, with whether it was kept.
+    before everybody has been asked. told: called once, with whether it was kept. post: the agent and the sequence by
+    which the post is known again after a restart, to be written with its rows; None where it wants no such thing.
     """
 
-    __slots__ = ("broken", "open", "told")
+    __slots__ = ("broken", "open", "post", "told")
 
-    def __init__(self, told: Callable[[bool], None]) -> None:
+    def __init__(self, told: Callable[[bool], None], post: tuple[bytes, bytes] | None = None) -> None:
         self.told = told
+        self.post = post
         self.open = 1
         self.broken = False
 

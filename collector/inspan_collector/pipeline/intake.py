@@ -7,6 +7,7 @@ from inspan_collector.formats import FORMATS, Scan, span_json
 from inspan_collector.ledger import QueueRefusal
 from inspan_collector.memory import Memory
 from inspan_collector.pipeline.destination import Destination
+from inspan_collector.pledge import Pledge
 
 
 class Intake:
@@ -33,12 +34,15 @@ class Intake:
         fills = [taker.queue.fill() for takers in self.takers.values() for taker in takers]
         return min(fills, default=1.0)
 
-    def offer(self, format: str, body: bytes, scan: Scan, agent: Hashable, reserved: int) -> QueueRefusal | None:
+    def offer(
+        self, format: str, body: bytes, scan: Scan, agent: Hashable, reserved: int, pledge: Pledge | None = None
+    ) -> QueueRefusal | None:
         """Give a scanned body to every destination that takes its format.
 
         reserved: bytes of custody that the caller holds for it. Returns None where at least one took it (or none had
         a use for it yet): the reservation is ours then. Else the refusal, and the reservation stays the caller's.
         """
+        del pledge  # nothing is written yet
         custody = Custody(reserved, self.memory.release)
         custody.holders = 1  # ours, until everyone has been asked
         refusal: QueueRefusal | None = None

@@ -6,6 +6,7 @@ import msgspec
 
 from inspan_collector.agents import Agent
 from inspan_collector.receiver.answer import Answer, Awaited
+from inspan_collector.receiver.asks import Asks
 
 
 class Head(msgspec.Struct, gc=False):
@@ -14,6 +15,7 @@ class Head(msgspec.Struct, gc=False):
     path: without the query, and not percent-decoded, so that `%2F` is no slash. headers: names in lower case.
     body_size: bytes, None while unknown (chunked). expect: the client waits for `100 Continue`.
     budget: bytes of custody reserved for the body. Whoever keeps the body sets it to 0 and owes the bytes from then on.
+    asks: what it wants beyond being taken; None for most.
     """
 
     method: str
@@ -23,6 +25,7 @@ class Head(msgspec.Struct, gc=False):
     expect: bool
     agent: Agent
     budget: int = 0
+    asks: Asks | None = None
 
 
 class Door(Protocol):

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 from tests.collector.receiver.rig import Client, Rig, Sunk, chunked, post, random_pieces
+from tests.collector.receiver.scripted import BOTH, DURABLE, Scripted, request
 
+from inspan_collector.config.model import SocketConfig
 from inspan_collector.receiver.connections import WAITING
+from inspan_collector.receiver.http1 import Connection
+from inspan_collector.receiver.listener import listen_unix
 
 LATER = "/later"
 
@@ -58,6 +62,25 @@ class Given(list):  # type: ignore[type-arg]
     def append(self, awaited) -> None:  # type: ignore[no-untyped-def]
         super().append(awaited)
         awaited[0].give(awaited[1])
+
+
+async def test_durable_accepted_durable_are_answered_in_order_over_a_socket(tmp_path: Path) -> None:
+    scripted = Scripted()
+    factory = lambda: Connection(scripted.table, scripted.door, scripted.memory)  # noqa: E731
+    async with listen_unix(SocketConfig(path=tmp_path / "s"), factory) as path:
+        client = Client(*await asyncio.open_unix_connection(path))
+        client.send(request(DURABLE) + request() + request(DURABLE, BOTH))
+        while len(scripted.disk.pledges) < 3:
+            await asyncio.sleep(0.002)
+        scripted.disk.settle(False, 2)
+        await asyncio.sleep(0.02)
+        scripted.disk.settle(True, 0)
+        replies = [await client.reply() for _ in range(3)]
+        assert [reply.status for reply in replies] == [200, 200, 503]
+        assert [reply.headers.get("inspan-custody") for reply in replies] == ["durable", None, "accepted"]
+        assert (await client.ask(request())).status == 200
+        await client.close()
+    await scripted.table.close(1.0)
 
 
 # Ends
