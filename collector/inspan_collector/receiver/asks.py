@@ -13,9 +13,9 @@ from inspan_collector.errors import InspanError
 ACKS: Final = (b"accepted", b"durable")
 MAX_NAME: Final = 128  # bytes; a host name, a pid and a UUID fit, and 16,384 remembered ones stay a few MB
 
-_ACK: Final = ACK.lower().encode()
-_AGENT: Final = AGENT.lower().encode()
-_SEQUENCE: Final = SEQUENCE.lower().encode()
+ACK_KEY: Final = ACK.lower().encode()
+AGENT_KEY: Final = AGENT.lower().encode()
+SEQUENCE_KEY: Final = SEQUENCE.lower().encode()
 
 Pair = tuple[bytes, bytes]  # agent, sequence
 
@@ -36,22 +36,17 @@ def read_asks(headers: dict[bytes, bytes]) -> Asks | None:
 
     Errors: MalformedAsk for an unknown ack, one header of the pair alone, or one that is too long or not readable.
     """
-    ack = headers.get(_ACK, b"accepted").strip().lower()
+    ack = headers.get(ACK_KEY, b"accepted").strip().lower()
     if ack not in ACKS:
         raise MalformedAsk(f"{ACK} {_shown(ack)}: use accepted or durable")
-    post = _read_pair(headers) if _AGENT in headers or _SEQUENCE in headers else None
+    post = _read_pair(headers) if AGENT_KEY in headers or SEQUENCE_KEY in headers else None
     return Asks(ack == b"durable", post) if post is not None or ack == b"durable" else None
 
 
-def asked(headers: dict[bytes, bytes]) -> bool:
-    """Whether there is anything to read."""
-    return _ACK in headers or _AGENT in headers or _SEQUENCE in headers
-
-
 def _read_pair(headers: dict[bytes, bytes]) -> Pair:
-    if _AGENT not in headers or _SEQUENCE not in headers:
+    if AGENT_KEY not in headers or SEQUENCE_KEY not in headers:
         raise MalformedAsk(f"{AGENT} and {SEQUENCE} belong together: send both or none")
-    agent, sequence = headers[_AGENT].strip(), headers[_SEQUENCE].strip()
+    agent, sequence = headers[AGENT_KEY].strip(), headers[SEQUENCE_KEY].strip()
     if not 0 < len(agent) <= MAX_NAME or not agent.isascii() or not agent.decode("ascii").isprintable():
         raise MalformedAsk(f"{AGENT} {_shown(agent)}: use 1 to {MAX_NAME} printable ASCII characters")
     if not 0 < len(sequence) <= MAX_NAME or not sequence.isdigit():

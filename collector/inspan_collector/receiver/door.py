@@ -11,7 +11,7 @@ from inspan_collector.ledger import QueueRefusal
 from inspan_collector.memory import Memory
 from inspan_collector.pledge import Pledge
 from inspan_collector.receiver.answer import Answer, Awaited
-from inspan_collector.receiver.asks import Asks, MalformedAsk, asked, read_asks
+from inspan_collector.receiver.asks import ACK_KEY, AGENT_KEY, SEQUENCE_KEY, Asks, MalformedAsk, read_asks
 from inspan_collector.receiver.dialects import ROUTES, Dialect, Reading, Refusal
 from inspan_collector.receiver.posts import Posts
 from inspan_collector.receiver.refusing import Limits, Refusing, content_type_of
@@ -22,13 +22,10 @@ __all__ = ["Door", "Limits"]
 
 ACK_TIMEOUT: Final = 5.0  # s; half of what SDKs wait for an answer
 
+NO_SPOOL: Final = "a durable acknowledgement needs a spool, and none is configured; ask for accepted"
+
 _ACCOUNT: Final = ACCOUNT.lower().encode()
 _CUSTODY: Final = CUSTODY.lower()
-
-
-def no_spool() -> str:
-    """Why nothing is durable where nothing is written."""
-    return "a durable acknowledgement needs a spool, and none is configured; ask for accepted"
 
 
 class Offer(Protocol):
@@ -64,7 +61,7 @@ class Door(Refusing):
         accounts: Collection[str] = (),
         fill: Callable[[], float],
         note: Callable[[str, str, str], None],
-        durable: Callable[[], str | None] = no_spool,
+        durable: Callable[[], str | None] = lambda: NO_SPOOL,
         ack_timeout: float = ACK_TIMEOUT,
     ) -> None:
         super().__init__(limits, takes=takes, fill=fill, note=note)
@@ -104,7 +101,9 @@ class Door(Refusing):
         if _ACCOUNT in headers and self.accounts and headers[_ACCOUNT] not in self.accounts:
             message = "spans are written to the sidecar's own account; send them without another one's id"
             return self._refuse(head, Refusal(403, "tenant", message))
-        return self._heed(head) if asked(headers) else None
+        if ACK_KEY in headers or AGENT_KEY in headers or SEQUENCE_KEY in headers:
+            return self._heed(head)
+        return None
 
     def _heed(self, head: Head) -> Answer | None:
         """Read what the request asks beyond being taken."""
@@ -196,12 +195,13 @@ class Door(Refusing):
     ) -> Answer:
         """What is said of spans taken. One that is the same for every request is built once."""
         prebuilt = self._prebuilt[durable]
-        if content_type in prebuilt and dialect.constant and not culled:
-            return prebuilt[content_type]
-        status, spoken, said = dialect.success(content_type, reading, culled, message)
-        answer = Answer.make(status, said, spoken, [(_CUSTODY, "durable")] if durable else [])
-        if dialect.constant and not culled:
-            prebuilt[content_type] = answer
+        constant = dialect.constant and not culled
+        answer = prebuilt.get(content_type) if constant else None
+        if answer is None:
+            status, spoken, said = dialect.success(content_type, reading, culled, message)
+            answer = Answer.make(status, said, spoken, [(_CUSTODY, "durable")] if durable else [])
+            if constant:
+                prebuilt[content_type] = answer
         return answer
 
     # What was asked for beyond being taken

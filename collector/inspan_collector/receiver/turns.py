@@ -37,12 +37,6 @@ class Turns(Line):
         else:
             super().part(last_words)
 
-    def hang_up(self) -> None:
-        if self._due:
-            self._end = _HANG_UP
-        else:
-            super().hang_up()
-
     def resume_writing(self) -> None:
         if self.stage == WAITING:
             self.stuck = inf  # and read on when the last answer is out

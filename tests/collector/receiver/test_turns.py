@@ -248,6 +248,21 @@ async def test_a_client_that_reads_late_gets_every_late_answer(tmp_path: Path) -
         assert (await client.ask(post(b"abc"))).body == b"3"
 
 
+async def test_a_client_that_reads_again_does_not_end_the_pause(tmp_path: Path) -> None:
+    async with Rig(tmp_path) as rig:
+        connection, sunk = feeding_later(rig)
+        connection.data_received(post(b"a", LATER))
+        connection.pause_writing()
+        connection.resume_writing()
+        assert not sunk.reading and connection.stuck == float("inf")
+        connection.pause_writing()
+        rig.door.give(0)
+        assert not sunk.reading  # it does not read its answers
+        connection.resume_writing()
+        assert sunk.reading
+        connection.connection_lost(None)
+
+
 async def test_a_thousand_wait_at_once(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(8192, soft), hard), hard))
