@@ -1,6 +1,6 @@
-"""HTTP answers, prebuilt: writing one is a single `transport.write`."""
+"""HTTP answers, prebuilt: writing one is a single `transport.write`. And the answer that is not known yet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -32,3 +32,26 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     def close_without_body(self) -> bytes:
         """The closing form as HEAD wants it (RFC 9110, 9.3.2)."""
         return self.close.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+
+class Awaited:
+    """An answer that comes later, on the loop: `give` it once. Until then `answer` is None."""
+
+    __slots__ = ("_heard", "answer")
+
+    def __init__(self) -> None:
+        self.answer: Answer | None = None
+        self._heard: Callable[[], None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Awaited {'nothing yet' if self.answer is None else self.answer.status}>"
+
+    def give(self, answer: Answer) -> None:
+        """Now it is known."""
+        self.answer = answer
+        if self._heard is not None:
+            self._heard()
+
+    def hear(self, heard: Callable[[], None] | None) -> None:
+        """Call this when it is known; None where nobody is there any more to be answered."""
+        self._heard = heard

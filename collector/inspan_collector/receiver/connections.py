@@ -31,6 +31,7 @@ IDLE: Final = 1  # between requests
 HEAD: Final = 2
 BODY: Final = 3
 FORGETTING: Final = 4  # refused; the rest of the body is read and thrown away
+WAITING: Final = 5  # an answer is not known yet; who owes it bounds the wait
 
 
 class Live(Protocol):
@@ -71,7 +72,8 @@ class Connections:
         self._empty = asyncio.Event()
         self._empty.set()
         # Indexed by stage.
-        self._patience = (LINGER, limits.idle_timeout, limits.header_timeout, limits.body_timeout, limits.body_timeout)
+        body = limits.body_timeout
+        self._patience = (LINGER, limits.idle_timeout, limits.header_timeout, body, body, inf)
         self._timer = loop.call_later(interval, self._tick)
 
     def __len__(self) -> int:

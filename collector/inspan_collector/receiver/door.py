@@ -1,53 +1,54 @@
 """Behind the HTTP: from a head and a body to an offer, and from its outcome to an answer in the dialect's own shape."""
 
-import logging
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable
 from typing import Final, Protocol
 
-import msgspec
-
-from inspan.wire import ACCOUNT, ACK, QUEUE_FILL
+from inspan.wire import ACCOUNT, CUSTODY
 from inspan_collector.errors import InspanError, MalformedChunk, TooLarge, UnsupportedEncoding
 from inspan_collector.formats import FORMATS, Scan
 from inspan_collector.inflate import ENCODINGS, inflate
-from inspan_collector.ledger import QueueRefusal, Reception
+from inspan_collector.ledger import QueueRefusal
 from inspan_collector.memory import Memory
-from inspan_collector.receiver.answer import Answer
-from inspan_collector.receiver.dialects import NAMES, ROUTES, Dialect, Reading, Refusal
-from inspan_collector.receiver.dialects import spans as spans_dialect
+from inspan_collector.pledge import Pledge
+from inspan_collector.receiver.answer import Answer, Awaited
+from inspan_collector.receiver.asks import ACK_KEY, AGENT_KEY, SEQUENCE_KEY, Asks, MalformedAsk, read_asks
+from inspan_collector.receiver.dialects import ROUTES, Dialect, Reading, Refusal
+from inspan_collector.receiver.posts import Posts
+from inspan_collector.receiver.refusing import Limits, Refusing, content_type_of
 from inspan_collector.receiver.seam import Head
+from inspan_collector.receiver.waits import ACCEPTED, DURABLE, Promise, Waits
 
-RETRY: Final = (("retry-after", "1"), ("retry-after-ms", "500"))  # SDKs give up after 10 s: far below that
+__all__ = ["Door", "Limits"]
 
-_KNOWN: Final = {spoken.encode(): spoken for dialect in ROUTES.values() for spoken in dialect.formats}
-_ACK: Final = ACK.lower().encode()
+ACK_TIMEOUT: Final = 5.0  # s; half of what SDKs wait for an answer
+
+NO_SPOOL: Final = "a durable acknowledgement needs a spool, and none is configured; ask for accepted"
+
 _ACCOUNT: Final = ACCOUNT.lower().encode()
-
-log = logging.getLogger("inspan.receiver")
+_CUSTODY: Final = CUSTODY.lower()
 
 
 class Offer(Protocol):
-    """How spans are taken: None, or why not. `reserved` bytes of custody go with them where they are taken."""
+    """How spans are taken: None, or why not. `reserved` bytes of custody go with them where they are taken.
 
-    def __call__(self, format: str, body: bytes, scan: Scan, agent: Hashable, reserved: int) -> QueueRefusal | None: ...
+    pledge: None, or told of every write that must be durable. One that was refused is not heard any more.
+    """
+
+    def __call__(
+        self, format: str, body: bytes, scan: Scan, agent: Hashable, reserved: int, pledge: Pledge | None
+    ) -> QueueRefusal | None: ...
 
 
 class NoRoom(InspanError):
     """The byte budget has no room for what a body inflated to."""
 
 
-class Limits(msgspec.Struct, frozen=True):
-    """Bytes."""
-
-    max_request_bytes: int
-    max_span_bytes: int
-
-
-class Door:
-    """Answers every request at once, and books every one.
+class Door(Refusing):
+    """Answers every request, at once where it asks for no more than to be taken, and books every one.
 
     takes: formats that some destination takes. accounts: SGP accounts that the destinations write to. fill: 0 to 1, how
-    full the queue is. note: told of every refusal, with its kind, the dialect and the message.
+    full the queue is. note: told of every refusal, with its kind, the dialect and the message. durable: None, or why no
+    durable acknowledgement can be given now. ack_timeout: seconds that one is waited for.
     """
 
     def __init__(
@@ -60,17 +61,18 @@ class Door:
         accounts: Collection[str] = (),
         fill: Callable[[], float],
         note: Callable[[str, str, str], None],
+        durable: Callable[[], str | None] = lambda: NO_SPOOL,
+        ack_timeout: float = ACK_TIMEOUT,
     ) -> None:
+        super().__init__(limits, takes=takes, fill=fill, note=note)
         self.offer = offer
         self.memory = memory
-        self.limits = limits
-        self.takes = takes
         self.accounts = [account.encode() for account in accounts]
-        self.fill = fill
-        self.note = note
+        self.durable = durable
+        self.waits = Waits(ack_timeout, self.bug)
+        self.posts = Posts()
         self.draining = True  # until the service is ready
-        self.receptions = {name: Reception(name) for name in NAMES}
-        self._prebuilt: dict[str, Answer] = {}
+        self._prebuilt: tuple[dict[str, Answer], dict[str, Answer]] = ({}, {})  # accepted, durable; by content type
 
     def __repr__(self) -> str:
         return f"<Door {'shut' if self.draining else 'open'} {list(self.receptions.values())}>"
@@ -89,7 +91,7 @@ class Door:
             return self._refuse(head, refusal, headers=[("allow", allowed)])
         if self.draining:
             return self._refuse(head, Refusal(503, "draining", "inspan is starting or stopping; try again"))
-        content_type = _content_type(head)
+        content_type = content_type_of(head)
         if dialect.formats.get(content_type) not in self.takes:
             return self._refuse(head, self._unsupported(dialect, content_type))
         headers = head.headers
@@ -99,32 +101,30 @@ class Door:
         if _ACCOUNT in headers and self.accounts and headers[_ACCOUNT] not in self.accounts:
             message = "spans are written to the sidecar's own account; send them without another one's id"
             return self._refuse(head, Refusal(403, "tenant", message))
-        if _ACK in headers and headers[_ACK].lower() != b"accepted":
-            message = "a durable acknowledgement needs a spool, and none is configured; ask for accepted"
-            return self._refuse(head, Refusal(503, "not_durable", message))
+        if ACK_KEY in headers or AGENT_KEY in headers or SEQUENCE_KEY in headers:
+            return self._heed(head)
         return None
 
-    def _unsupported(self, dialect: Dialect, content_type: str) -> Refusal:
-        spoken = [spoken for spoken, form in dialect.formats.items() if form in self.takes]
-        ways = [
-            f"{path} with {spoken}"
-            for path, other in ROUTES.items()
-            for spoken, form in other.formats.items()
-            if form in self.takes
-        ]
-        if content_type in dialect.formats or not spoken:
-            message = f"no destination takes this; what would work: {'; '.join(ways)}"
-        else:
-            message = f"content-type {content_type or 'missing'!r}: use {' or '.join(spoken)}"
-        return Refusal(415, "unsupported", message)
+    def _heed(self, head: Head) -> Answer | None:
+        """Read what the request asks beyond being taken."""
+        try:
+            head.asks = asks = read_asks(head.headers)
+        except MalformedAsk as error:
+            return self._refuse(head, Refusal(400, "malformed", str(error)))
+        # A post that we have had is answered from what we know of it, and asks nothing of the disk.
+        if asks is not None and asks.durable and asks.post not in self.posts:
+            why = self.durable()
+            if why is not None:
+                return self._refuse(head, Refusal(503, "not_durable", why))
+        return None
 
     # With the body
 
-    def handle(self, head: Head, body: bytes) -> Answer:
+    def handle(self, head: Head, body: bytes) -> Answer | Awaited:
         """Read, offer, answer."""
         dialect = ROUTES[head.path]
         self.receptions[dialect.name].bytes += len(body)
-        content_type = _content_type(head)
+        content_type = content_type_of(head)
         try:
             if b"content-encoding" in head.headers:
                 body = self._inflated(head, body)
@@ -153,7 +153,7 @@ class Door:
     def _room(self) -> int:
         return min(self.limits.max_request_bytes, self.memory.custody_limit - self.memory.custody)
 
-    def _take_culled(self, head: Head, dialect: Dialect, content_type: str, reading: Reading) -> Answer:
+    def _take_culled(self, head: Head, dialect: Dialect, content_type: str, reading: Reading) -> Answer | Awaited:
         """Take a large body without the spans that are over their limit."""
         form = FORMATS[reading.format]
         body, kept, culled = form.cull(reading.body, self.limits.max_span_bytes)
@@ -171,10 +171,14 @@ class Door:
 
     def _take(
         self, head: Head, dialect: Dialect, content_type: str, reading: Reading, culled: int = 0, message: str = ""
-    ) -> Answer:
+    ) -> Answer | Awaited:
+        asks = head.asks
+        if asks is not None:
+            success = self._success(dialect, content_type, reading, culled, message, durable=asks.durable)
+            return self._take_as_asked(head, asks, reading, culled, success)
         spans = reading.scan.spans
         if spans:
-            refusal = self.offer(reading.format, reading.body, reading.scan, head.agent, head.budget)
+            refusal = self.offer(reading.format, reading.body, reading.scan, head.agent, head.budget, None)
             if refusal is not None:
                 return self._full(head, refusal, spans + culled)
             head.budget = 0
@@ -182,81 +186,62 @@ class Door:
         reception.accept(spans)
         if culled:
             reception.refuse(culled, "too_large")
-        elif dialect.constant:
-            return self._constant(reception, dialect, content_type, reading)
-        status, spoken, said = dialect.success(content_type, reading, culled, message)
-        reception.requests[status] = reception.requests.get(status, 0) + 1
-        return Answer.make(status, said, spoken)
-
-    def _constant(self, reception: Reception, dialect: Dialect, content_type: str, reading: Reading) -> Answer:
-        """A success that is the same for every request is built once."""
-        answer = self._prebuilt.get(content_type)
-        if answer is None:
-            status, spoken, said = dialect.success(content_type, reading, 0, "")
-            answer = self._prebuilt[content_type] = Answer.make(status, said, spoken)
+        answer = self._success(dialect, content_type, reading, culled, message, durable=False)
         reception.requests[answer.status] = reception.requests.get(answer.status, 0) + 1
         return answer
 
-    # Refusals
-
-    def too_large(self, head: Head) -> Answer:
-        """The body is over the limit of a request, as sent or inflated."""
-        message = f"the body is over {self.limits.max_request_bytes} bytes; send fewer spans in a request"
-        return self._refuse(head, Refusal(413, "too_large", message))
-
-    def no_memory(self, head: Head) -> Answer:
-        """The byte budget is spent."""
-        return self._full(head, "queue_full", 0)
-
-    def malformed(self, why: str) -> Answer:
-        """Not HTTP."""
-        return self._refuse(None, Refusal(400, "malformed", why))
-
-    def timed_out(self) -> Answer:
-        """Bytes that did not come."""
-        return self._refuse(None, Refusal(408, "timeout", "the request did not arrive in time; send it in one go"))
-
-    def too_many(self) -> Answer:
-        """Connections."""
-        message = "too many connections, all of them busy; keep one open for each process"
-        return self._refuse(None, Refusal(503, "too_many_connections", message))
-
-    def forbidden(self) -> Answer:
-        """A stranger."""
-        return self._refuse(None, Refusal(403, "not_allowed", "this user may not post here; see socket.allow_uids"))
-
-    def bug(self, error: BaseException) -> Answer:
-        """We failed."""
-        log.error("a defect of inspan, please report it", exc_info=error)
-        return self._refuse(None, Refusal(503, "bug", "inspan failed on this request; it was logged"))
-
-    def _full(self, head: Head, reason: QueueRefusal, spans: int) -> Answer:
-        if reason == "too_large":
-            message = "the request is larger than the whole queue; send fewer spans in a request"
-            return self._refuse(head, Refusal(413, reason, message), spans=spans)
-        message = {
-            "queue_full": "the queue is full, or the memory budget; wait as retry-after says and send the same again",
-            "fair_share": "this agent holds more than its share of a filling queue; wait and send the same again",
-        }[reason]
-        fill = (QUEUE_FILL.lower(), f"{self.fill():.2f}")
-        return self._refuse(head, Refusal(429, reason, message), spans=spans, headers=[fill])
-
-    def _refuse(
-        self, head: Head | None, refusal: Refusal, *, spans: int = 0, headers: Sequence[tuple[str, str]] = ()
+    def _success(
+        self, dialect: Dialect, content_type: str, reading: Reading, culled: int, message: str, *, durable: bool
     ) -> Answer:
-        """Book a refusal and say it. spans: how many, where they were counted."""
-        dialect = ROUTES.get(head.path) if head is not None else None
-        reception = self.receptions[dialect.name if dialect is not None else "unknown"]
-        reception.refuse_request(refusal.status, refusal.reason, spans)
-        self.note(f"refused_{refusal.reason}", reception.dialect, f"{refusal.status}: {refusal.message}")
-        content_type = "" if head is None else _content_type(head)
-        spoken, said = (dialect or spans_dialect).failure(content_type, refusal)
-        if refusal.status in (429, 503):
-            headers = [*RETRY, *headers]
-        return Answer.make(refusal.status, said, spoken, headers)
+        """What is said of spans taken. One that is the same for every request is built once."""
+        prebuilt = self._prebuilt[durable]
+        constant = dialect.constant and not culled
+        answer = prebuilt.get(content_type) if constant else None
+        if answer is None:
+            status, spoken, said = dialect.success(content_type, reading, culled, message)
+            answer = Answer.make(status, said, spoken, [(_CUSTODY, "durable")] if durable else [])
+            if constant:
+                prebuilt[content_type] = answer
+        return answer
 
+    # What was asked for beyond being taken
 
-def _content_type(head: Head) -> str:
-    """Without parameters: charset says nothing new of JSON, and nothing at all of protobuf."""
-    value = head.headers.get(b"content-type", b"")
-    return _KNOWN.get(value) or value.partition(b";")[0].strip().lower().decode("latin-1")
+    def _take_as_asked(
+        self, head: Head, asks: Asks, reading: Reading, culled: int, success: Answer
+    ) -> Answer | Awaited:
+        spans = reading.scan.spans
+        promise = self.posts.find(asks.post) if asks.post is not None else None
+        if promise is not None:
+            self.posts.reposted += 1
+            spans = culled = 0  # these were booked with the first
+        elif not spans:
+            promise = DURABLE  # there is nothing that could be lost
+        else:
+            offered = self._offer_as_asked(head, asks, reading)
+            if isinstance(offered, str):
+                return self._full(head, offered, spans + culled)
+            promise = offered
+        reception = self.receptions[ROUTES[head.path].name]
+
+        def compose(kept: bool | None) -> Answer:  # not with `reading`: its body may be gone
+            reception.accept(spans)
+            reception.refuse(culled, "too_large")
+            if not kept and asks.durable:
+                return self._only_accepted(head, kept, self.waits.timeout)
+            reception.requests[success.status] = reception.requests.get(success.status, 0) + 1
+            return success
+
+        return self.waits.answer(promise, compose) if asks.durable else compose(None)
+
+    def _offer_as_asked(self, head: Head, asks: Asks, reading: Reading) -> Promise | QueueRefusal:
+        promise = Promise() if asks.durable else ACCEPTED
+        pledge = Pledge(promise.settle, asks.post) if asks.durable else None
+        refusal = self.offer(reading.format, reading.body, reading.scan, head.agent, head.budget, pledge)
+        if refusal is not None:
+            return refusal
+        head.budget = 0
+        if asks.post is not None:
+            self.posts.take(asks.post, promise)
+        if pledge is not None:
+            pledge.close()
+        return promise

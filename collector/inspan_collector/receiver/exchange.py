@@ -1,16 +1,17 @@
 """One request after another on one line: from a head, through its body, to the door's answer.
 
-Nothing here awaits and no task is made, which is also why pipelined requests are answered in order. What a request
+Nothing here awaits and no task is made: an answer that comes later is in `turns`. What a request
 holds of the memory is in `Head.budget`, from `begin` until the door has taken it over or `_let_go` gives it back.
 """
 
 from typing import Final
 
 from inspan_collector.memory import Memory
-from inspan_collector.receiver.answer import CONTINUE, Answer
+from inspan_collector.receiver.answer import CONTINUE, Answer, Awaited
 from inspan_collector.receiver.connections import BODY, FORGETTING, IDLE, Connections
-from inspan_collector.receiver.line import FRESH, Line
+from inspan_collector.receiver.line import FRESH
 from inspan_collector.receiver.seam import Door, Head
+from inspan_collector.receiver.turns import Turns
 
 GROWTH: Final = 64 << 10  # bytes; a body of unknown size is reserved in such steps
 MAX_FORGET: Final = 64 << 20  # bytes of a refused body that we read to keep its connection; 20 ms of work
@@ -21,16 +22,13 @@ class Parted(Exception):
     """No error: it ends what called us, because we have hung up."""
 
 
-class Exchange(Line):
+class Exchange(Turns):
     """The request in hand. `on_body` and `on_message_complete` are called by the parser."""
 
-    __slots__ = (
-        "_door", "_fed", "_head", "_joined", "_keep", "_max_body", "_memory", "_pieces", "_size", "_table"
-    )  # fmt: skip
+    __slots__ = ("_door", "_fed", "_head", "_joined", "_keep", "_max_body", "_memory", "_pieces", "_size")
 
     def __init__(self, table: Connections, door: Door, memory: Memory) -> None:
-        super().__init__(table.time)
-        self._table = table
+        super().__init__(table)
         self._door = door
         self._memory = memory
         self._max_body = table.limits.max_request_bytes
@@ -54,7 +52,7 @@ class Exchange(Line):
         if refusal is not None:
             self._refuse(head, refusal)
         elif head.expect and size != 0:
-            self._transport.write(CONTINUE)
+            self._answer(CONTINUE)
 
     def on_body(self, piece: bytes) -> None:
         self._fed = 0
@@ -86,11 +84,13 @@ class Exchange(Line):
                 self._memory.release(head.budget)
                 head.budget = 0
             if not self._keep or self._table.closing:
-                self._transport.write(self._last_words(answer))
-                self.hang_up()
+                self._answer_and_hang_up(answer)
                 raise Parted
             self._head = None
-            self._transport.write(answer.keep)
+            if self._due or isinstance(answer, Awaited):
+                self._answer(answer)
+            else:
+                self._transport.write(answer.keep)
         elif self._table.closing:
             self.hang_up()
             raise Parted
@@ -115,7 +115,7 @@ class Exchange(Line):
         self._let_go()
         self._size = 0
         self.stage = FORGETTING
-        self._transport.write(answer.keep)
+        self._answer(answer)
 
     def _join_some(self) -> None:
         """Keep the number of pieces low, each byte copied once: the joined ones are left alone."""

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from inspan.wire import ACK, AGENT, SEQUENCE
 from inspan_collector.agents import Agent
 from inspan_collector.errors import InspanError
 from inspan_collector.receiver.seam import Head
@@ -13,7 +14,18 @@ _METHODS: Final = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT"
 
 # Two of these leave open which one holds; of any other a repetition is one list (RFC 9110, 5.3).
 _SINGLE: Final = frozenset(
-    (b"host", b"content-length", b"transfer-encoding", b"content-type", b"content-encoding", b"expect", b"upgrade")
+    (
+        *(
+            b"host",
+            b"content-length",
+            b"transfer-encoding",
+            b"content-type",
+            b"content-encoding",
+            b"expect",
+            b"upgrade",
+        ),
+        *(name.lower().encode() for name in (ACK, AGENT, SEQUENCE)),
+    )
 )
 
 

@@ -53,6 +53,7 @@ class Connection(Exchange):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio's signature
         self.stage = PARTING
+        self._forget_turns()
         self._let_go()
         del self._parser  # it holds our callbacks: a cycle, which only the garbage collector would find
         self._table.agents.leave(self._agent)
@@ -69,6 +70,8 @@ class Connection(Exchange):
         else:
             if self.stage != IDLE:
                 self._wait()
+        if self._due:
+            self._hold()
 
     # httptools
 

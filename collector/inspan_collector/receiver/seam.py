@@ -1,11 +1,12 @@
-"""The one seam between HTTP and what it is used for: a `Head`, a body, an `Answer`."""
+"""The one seam between HTTP and what it is used for: a `Head`, a body, an `Answer`, now or later."""
 
 from typing import Protocol
 
 import msgspec
 
 from inspan_collector.agents import Agent
-from inspan_collector.receiver.answer import Answer
+from inspan_collector.receiver.answer import Answer, Awaited
+from inspan_collector.receiver.asks import Asks
 
 
 class Head(msgspec.Struct, gc=False):
@@ -14,6 +15,7 @@ class Head(msgspec.Struct, gc=False):
     path: without the query, and not percent-decoded, so that `%2F` is no slash. headers: names in lower case.
     body_size: bytes, None while unknown (chunked). expect: the client waits for `100 Continue`.
     budget: bytes of custody reserved for the body. Whoever keeps the body sets it to 0 and owes the bytes from then on.
+    asks: what it wants beyond being taken; None for most.
     """
 
     method: str
@@ -23,15 +25,16 @@ class Head(msgspec.Struct, gc=False):
     expect: bool
     agent: Agent
     budget: int = 0
+    asks: Asks | None = None
 
 
 class Door(Protocol):
-    """What HTTP asks, and is answered at once. An exception out of any of these is a bug, and goes to `bug`."""
+    """What HTTP asks. All but `handle` answer at once; an exception out of any of these is a bug, and goes to `bug`."""
 
     def admit(self, head: Head) -> Answer | None:
         """Called with the head alone, before memory is reserved; an answer is a refusal."""
 
-    def handle(self, head: Head, body: bytes) -> Answer:
+    def handle(self, head: Head, body: bytes) -> Answer | Awaited:
         """Called with the whole body, of which `head.budget` bytes are reserved."""
 
     def too_large(self, head: Head) -> Answer:

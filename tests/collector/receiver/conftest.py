@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import pytest
 import uvloop
 
-ON_SOCKETS = ("test_bad_http.py", "test_deadlines.py", "test_http1.py", "test_listener.py")
+ON_SOCKETS = ("test_bad_http.py", "test_deadlines.py", "test_http1.py", "test_listener.py", "test_turns.py")
 
 
 def pytest_asyncio_loop_factories(

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 from inspan_collector.agents import Agent
 from inspan_collector.config.model import SocketConfig
 from inspan_collector.memory import Memory
-from inspan_collector.receiver.answer import Answer
+from inspan_collector.receiver.answer import Answer, Awaited
 from inspan_collector.receiver.connections import Connections, Limits
 from inspan_collector.receiver.http1 import Connection
 from inspan_collector.receiver.listener import listen_unix
@@ -31,7 +31,8 @@ class Taken(NamedTuple):
 
 
 class FakeDoor:
-    """Echoes the body's length. `/refused` is refused from its head, `/bug` raises, `/kept` is kept in custody."""
+    """Echoes the body's length. `/refused` is refused from its head, `/bug` raises, `/kept` is kept in custody, and
+    `/later` is answered when a test says so."""
 
     def __init__(self) -> None:
         self.taken: list[Taken] = []
@@ -39,18 +40,28 @@ class FakeDoor:
         self.bugs: list[Exception] = []
         self.owed = 0
         self.padding = b""
+        self.awaited: list[tuple[Awaited, Answer]] = []
 
     def admit(self, head: Head) -> Answer | None:
         return self._refuse(404, "admit") if head.path == "/refused" else None
 
-    def handle(self, head: Head, body: bytes) -> Answer:
+    def handle(self, head: Head, body: bytes) -> Answer | Awaited:
         self.taken.append(Taken(head.method, head.path, head.headers, body, head.agent, head.budget))
         if head.path == "/kept":
             self.owed += head.budget
             head.budget = 0
         if head.path == "/bug":
             raise ZeroDivisionError("a bug")
-        return Answer.make(200, str(len(body)).encode() + self.padding)
+        answer = Answer.make(200, str(len(body)).encode() + self.padding)
+        if head.path == "/later":
+            self.awaited.append((Awaited(), answer))
+            return self.awaited[-1][0]
+        return answer
+
+    def give(self, number: int) -> None:
+        """Answer the request to `/later` that came as this number, from 0."""
+        awaited, answer = self.awaited[number]
+        awaited.give(answer)
 
     def too_large(self, head: Head) -> Answer:
         return self._refuse(413, "too_large")
@@ -187,6 +198,7 @@ class Sunk:
     def __init__(self) -> None:
         self.written: list[bytes] = []
         self.closed = False
+        self.reading = True
 
     family = socket.AF_INET  # it is its own socket, of a kind that has no peer to ask for
 
@@ -199,6 +211,12 @@ class Sunk:
 
     def is_closing(self) -> bool:
         return self.closed
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
 
     def write_eof(self) -> None:
         self.closed = True
