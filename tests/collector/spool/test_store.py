@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.collector.spool.rig import EPOCH, erase, numbers, opened, put, read, refused, row, sql
 
-from inspan_collector.spool.reading import EXPIRED_AT_ONCE
+from inspan_collector.spool.reading import EXPIRED_AT_ONCE, KEYS_AT_ONCE
 from inspan_collector.spool.row import ROW, Row, Total, Trouble, Write
 from inspan_collector.spool.store import COUNTER_BITS, POSTS, Store
 
@@ -140,6 +140,12 @@ def test_rows_are_found_by_their_keys(store: Store):
         [(keys[0], EPOCH + 1, False), (keys[0], EPOCH + 2, True), (keys[1], EPOCH + 3, True)]
     )
     assert store.look_up("nobody", keys) == []
+
+
+def test_more_keys_than_one_question_holds_are_all_found(store: Store):
+    keys = [os.urandom(16) for _ in range(2 * KEYS_AT_ONCE + 1)]
+    put(store, *(row(seq, key=key) for seq, key in enumerate(keys)))
+    assert {key: seq for key, seq, _ in store.look_up("sgp", keys)} == {key: EPOCH + n for n, key in enumerate(keys)}
 
 
 def test_what_is_there_is_told_with_its_spans(store: Store):
