@@ -253,6 +253,15 @@ def test_without_room_nothing_of_a_group_is_stored_and_the_store_goes_on(path: P
     assert numbers(read(store)) == [1, 2]
 
 
+def test_a_group_that_breaks_half_way_leaves_nothing_behind(store: Store):
+    put(store, row(1))
+    with pytest.raises(OverflowError):
+        store.apply([Write(erase=[EPOCH + 1], put=[row(2), row(3, spans=1 << 70)])])
+    assert (numbers(read(store)), store.size) == ([1], 4 + ROW)
+    put(store, row(4))
+    assert numbers(read(store)) == [1, 4]
+
+
 def test_what_was_told_as_applied_survives_a_kill(path: Path):
     program = """
 import sys
