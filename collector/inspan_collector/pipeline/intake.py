@@ -43,7 +43,6 @@ class Intake:
         disk; the caller closes it. Returns None where at least one took it (or none had
         a use for it yet): the reservation is ours then. Else the refusal, and the reservation stays the caller's.
         """
-        del pledge  # nothing is written yet
         custody = Custody(reserved, self.memory.release)
         custody.holders = 1  # ours, until everyone has been asked
         refusal: QueueRefusal | None = None

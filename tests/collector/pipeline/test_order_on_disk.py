@@ -17,7 +17,7 @@ from inspan_collector.formats import span_json
 from inspan_collector.ledger import PLACES
 from inspan_collector.row import Trouble
 
-SEEDS = 150
+SEEDS = 1500
 LOST = ("dropped_crash", "dropped_queue_full", "dropped_shutdown", "dropped_spool_corrupt", "dropped_spool_full")
 
 
