@@ -6,6 +6,7 @@ looked at. Each has its log beside it, under the name that SQLite gives it.
 
 import contextlib
 import os
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -44,6 +45,18 @@ def move(old: Path, new: Path) -> None:
     _sync(old.parent)
 
 
+def copy(connection: sqlite3.Connection, spool: Path) -> None:
+    """Set a copy aside of a database whose file nobody finds any more, through a connection that has it open.
+
+    Under another name until it is whole: a part of it is not to be salvaged. Raises sqlite3.Error and OSError.
+    """
+    part = spool.with_name(f"{spool.name}.copy")
+    remove(part)
+    with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as target:
+        connection.backup(target)
+    move(part, new_name(spool))
+
+
 def take_up(spool: Path) -> None:
     """Finish a move that the death of a process cut short: SQLite removes a log that it finds without a database."""
     log = files(spool)[1]
@@ -66,7 +79,7 @@ def finish(spool: Path, aside: Path) -> Path:
 def forget(spool: Path, keep: int) -> None:
     """Remove salvaged files but for the newest `keep`."""
     found = salvaged(spool)
-    for path in found[: len(found) - keep]:
+    for path in found[: max(0, len(found) - keep)]:
         remove(path)
 
 

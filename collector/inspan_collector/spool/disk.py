@@ -6,7 +6,6 @@ can be read of it is committed in another file; that holds over a restart as wel
 
 import contextlib
 import errno
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from inspan_collector.spool import aside
+from inspan_collector.spool import aside, names
 from inspan_collector.spool.ballast import BALLAST, Ballast
 from inspan_collector.spool.jobs import GROUP_BYTES
 from inspan_collector.spool.lock import Lock
@@ -23,13 +22,15 @@ from inspan_collector.spool.names import Names
 from inspan_collector.spool.row import Trouble, Write
 from inspan_collector.spool.salvage import Salvaged, salvage
 from inspan_collector.spool.store import Applied, Store
-from inspan_collector.spool.trouble import ADVICE, NO_ROOM, files, told
+from inspan_collector.spool.trouble import ADVICE, NO_ROOM, told
 
 How = Literal["first", "again", "fresh"]
 OpenStore = Callable[..., Store]
 
 PATIENCE: Final = 3  # tries to open a file that fails to be read: a volume that comes back has lost nothing
 EPOCHS: Final = 1_577_836_800, 300  # a fresh file's epoch is above the 5 minutes since 2020: 23 bits last for 80 years
+
+UNREADABLE: Final = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}  # the old file, not the new
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -95,11 +96,11 @@ class Disk:
         """Write the group where the files still have their names. size: bytes that are put."""
         self.check()
         large = size > GROUP_BYTES and not self.short
-        if large and not self.ballast.hold(BALLAST + size):
+        if large and not self._hold(BALLAST + size):
             raise self.shortage()
         applied = store.apply(writes)
         if large:
-            self.ballast.hold(BALLAST)
+            self._hold(BALLAST)
         self.check()  # again, before anybody is told that it is durable
         return applied
 
@@ -118,10 +119,8 @@ class Disk:
     def make_room(self) -> None:
         """Give up the ballast, and what was kept to be looked at, so that rows can be taken away."""
         self.short = True
-        with (
-            contextlib.suppress(Trouble),
-            told(self.path),
-        ):  # as far as it goes: the next write says whether it was enough
+        # As far as it goes: the next write says whether it was enough.
+        with contextlib.suppress(Trouble), told(self.path):
             self.ballast.give_up()
             aside.forget(self.path, 0)
             if self.store is not None:
@@ -135,8 +134,7 @@ class Disk:
             if trouble.kind != "full":
                 raise
             return False
-        with told(self.path):
-            self.short = not self.ballast.hold(BALLAST, spare=GROUP_BYTES)
+        self.short = not self._hold(BALLAST, spare=GROUP_BYTES)
         return not self.short
 
     def cannot_be_read(self, trouble: Trouble) -> bool:
@@ -179,7 +177,7 @@ class Disk:
 
     def _open(self) -> Opened:
         begun = not self.path.exists()
-        _let_write(self.path)
+        names.let_write(self.path)
         broken = aside.pending(self.path)
         self.short = not self.ballast.hold(BALLAST)
         try:
@@ -191,7 +189,8 @@ class Disk:
             if begun:
                 aside.remove(self.path)  # it holds nothing that is not in what was moved aside
             raise
-        kept = [aside.finish(self.path, each) for each in broken]
+        with _closed_on_error(store):
+            kept = [aside.finish(self.path, each) for each in broken]
         how: How = "fresh" if begun and (broken or self.epoch) else "again" if self.epoch else "first"
         self.store, self.epoch, self.names, self._failures = store, store.epoch, Names(self.path), 0
         return Opened(store.epoch, how, kept[-1] if kept else None, _sum(found), posts)
@@ -218,22 +217,21 @@ class Disk:
         self._spoilt = False
 
     def _rescue(self) -> None:
-        """Copy what has lost its name through the connection that still has it open."""
+        """Copy what has lost its name, so that it can be salvaged."""
         if self._nameless is None:
             return
-        copy = self.path.with_name(self.path.name + ".copy")
-        aside.remove(copy)
         try:
-            with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as target:
-                self._nameless.database.connection.backup(target)
+            aside.copy(self._nameless.database.connection, self.path)
         except sqlite3.Error as error:
             self._failures += 1
-            if self._failures < PATIENCE or getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
+            if self._failures < PATIENCE or getattr(error, "sqlite_errorcode", 0) & 0xFF not in UNREADABLE:
                 raise
-        else:
-            aside.move(copy, aside.new_name(self.path))
         _close(self._nameless)
         self._nameless = None
+
+    def _hold(self, size: int, *, spare: int = 0) -> bool:
+        with told(self.path):
+            return self.ballast.hold(size, spare=spare)
 
 
 def _sum(found: Sequence[Salvaged]) -> Salvaged | None:
@@ -248,13 +246,6 @@ def _sum(found: Sequence[Salvaged]) -> Salvaged | None:
 def _floor() -> int:
     start, step = EPOCHS
     return int(time.time() - start) // step
-
-
-def _let_write(path: Path) -> None:
-    """SQLite gives the log and its index the database's mode: made while that was read-only, they would stay so."""
-    for each in files(path)[1:]:
-        if each.exists() and not os.access(each, os.W_OK) and os.access(path, os.W_OK):
-            each.chmod(path.stat().st_mode & 0o777)
 
 
 def _close(store: Store) -> None:

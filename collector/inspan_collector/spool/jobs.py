@@ -2,12 +2,12 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import msgspec
 
-from inspan_collector.spool.row import ROW, Trouble, Write
+from inspan_collector.spool.row import ROW, Write
 from inspan_collector.spool.store import Store
 
 GROUP: Final = 512  # writes of one transaction; 5 ms where rows are small, and more would save nothing
@@ -31,15 +31,6 @@ def size_of(write: Write) -> int:
 def only_takes_away(write: Write) -> bool:
     """Whether it makes room and nothing else: it is owed whatever the disk says, and is the way out of a full one."""
     return not (write.put or write.refuse or write.posts) and bool(write.erase or write.release)
-
-
-def settle(writes: Sequence[Write], trouble: Trouble | None, first: Callable[[], None] | None = None) -> None:
-    """Answer each, in order. Where one of them breaks, the others are answered all the same."""
-    with contextlib.ExitStack() as stack:
-        for write in reversed(writes):
-            stack.callback(write.done, trouble)
-        if first is not None:
-            stack.callback(first)
 
 
 class Jobs:

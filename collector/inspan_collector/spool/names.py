@@ -32,6 +32,13 @@ class Names:
         return [_identity(path) for path in files(self.database)]
 
 
+def let_write(path: Path) -> None:
+    """SQLite gives the log and its index the database's mode: made while that was read-only, they would stay so."""
+    for each in files(path)[1:]:
+        if each.exists() and not os.access(each, os.W_OK) and os.access(path, os.W_OK):
+            each.chmod(path.stat().st_mode & 0o777)
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
         found = os.stat(path)  # noqa: PTH116 - six of these for each group, and a Path takes three times as long

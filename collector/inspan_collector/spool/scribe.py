@@ -4,19 +4,18 @@ The loop hands it jobs and never waits. It answers through `call` alone (`loop.c
 callback runs on the loop. Whatever the disk says, each job is answered, once.
 """
 
-import contextlib
-import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Final, TypeVar
 
+from inspan_collector.spool.answers import Answers, defect
 from inspan_collector.spool.debts import Debts
 from inspan_collector.spool.disk import Disk, Opened, OpenStore
-from inspan_collector.spool.jobs import GROUP, Jobs, Question, only_takes_away, settle
+from inspan_collector.spool.jobs import GROUP, Jobs, Question, only_takes_away
 from inspan_collector.spool.row import TROUBLES, Trouble, TroubleKind, Write
 from inspan_collector.spool.store import Applied, Store
 from inspan_collector.spool.trouble import told
@@ -26,8 +25,6 @@ T = TypeVar("T")
 TICK: Final = 1.0  # s between two looks at what is wrong, and at whether the files are still there
 RESTS: Final = 10  # times as long as a try to open took, until the next: a salvage that fails reads all of a file
 SMALL: Final = 64  # writes of one transaction on a full disk: its log must fit into what the ballast left
-
-log = logging.getLogger("inspan")
 
 
 class Scribe:
@@ -49,7 +46,7 @@ class Scribe:
         tick: float = TICK,
         open_store: OpenStore = Store.open,
     ) -> None:
-        self.call = call
+        self.answers = Answers(call)
         self.opened = opened
         self.troubled = troubled
         self.committed = committed
@@ -62,9 +59,10 @@ class Scribe:
         self.look_at = 0.0
         self.tried_at = -inf
         self.told: TroubleKind | None = None
-        self.unwritten = 0
         self.stopping = False
+        self.failed_before = 0
         self.ended = False
+        self.broken = False
         self.wake = threading.Event()
         # A daemon: a disk that hangs in a system call must not keep the process.
         self.thread = threading.Thread(target=self._run, name="scribe", daemon=True)
@@ -87,24 +85,26 @@ class Scribe:
             else:
                 failed.append(write)
         if trouble is not None:
-            self._fail(failed, trouble)
+            self.answers.fail(failed, trouble)
         self._wake()
 
     def ask(self, question: Callable[[Store], T], done: Callable[[T | Trouble], None]) -> None:
         """Ask the store, on its thread, once all that was written before is on disk. Keep it short: writes wait."""
         if self.trouble is not None and self.disk.store is None:
-            self._tell(partial(done, self.trouble))
+            self.answers.tell(partial(done, self.trouble))
             return
         self.jobs.waiting.append(Question(question, done))
         self._wake()
 
     def stop(self, timeout: float) -> bool:
         """Write what waits, close, and say whether all was written within `timeout` seconds. Nothing may follow."""
-        self.stopping = True
+        if not self.stopping:
+            self.failed_before = self.answers.failed
+            self.stopping = True
         self.wake.set()
         if self.thread.is_alive():
             self.thread.join(timeout)
-        return self.ended and not self.unwritten
+        return self.ended and not self.broken and self.answers.failed == self.failed_before
 
     def _wake(self) -> None:
         if self.ended:
@@ -125,8 +125,8 @@ class Scribe:
                     self._look()
                 self._turn()
         except Exception as error:  # noqa: BLE001 -- the fate of all that waits
-            self.trouble = _defect("the spool's thread has ended", error)
-            self.unwritten += 1
+            self.trouble = defect("the spool's thread has ended", error)
+            self.broken = True
         finally:  # nobody is left without an answer
             self.trouble = self.trouble or Trouble("io", f"spool {self.disk.path}: it is closed")
             self.ended = True
@@ -146,7 +146,7 @@ class Scribe:
         if self.trouble is not None:
             group = self._without_puts(group, self.trouble)
             if store is None:
-                self._fail(self.debts.owe(group), self.trouble)
+                self.answers.fail(self.debts.owe(group), self.trouble)
         if store is None or not group:
             return
         try:
@@ -154,32 +154,32 @@ class Scribe:
         except Trouble as trouble:
             self._meet(trouble, group)
         except Exception as error:  # noqa: BLE001 -- the group's fate: our own mistake, and not the disk's
-            self._fail(group, _defect("a group was not written", error))
+            self.answers.fail(group, defect("a group was not written", error))
         else:
-            self._tell(partial(settle, group, None, partial(self.committed, applied)))
+            self.answers.written(group, partial(self.committed, applied))
 
     def _answer(self, question: Question) -> None:
         store = self.disk.store
         if store is None:
-            self._tell(partial(question.done, self.trouble))
+            self.answers.answer(question, self.trouble)
             return
         try:
             with told(self.disk.path):
                 answer = question.ask(store)
         except Trouble as trouble:
-            self._tell(partial(question.done, trouble))
+            self.answers.answer(question, trouble)
             if self.disk.cannot_be_read(trouble):
                 self._meet(trouble, [])
         except Exception as error:  # noqa: BLE001 -- the thread must outlive whoever asks
-            self._tell(partial(question.done, _defect("a question was not answered", error)))
+            self.answers.answer(question, defect("a question was not answered", error))
         else:
-            self._tell(partial(question.done, answer))
+            self.answers.answer(question, answer)
 
     def _meet(self, trouble: Trouble, group: list[Write]) -> None:
         """The disk has failed a group, whole. Puts fail, what takes away is owed."""
         self._announce(trouble)
-        self._fail(self.debts.owe(self._without_puts(group, trouble)), trouble)
-        self._fail(self.jobs.withdraw(), trouble)
+        self.answers.fail(self.debts.owe(self._without_puts(group, trouble)), trouble)
+        self.answers.fail(self.jobs.withdraw(), trouble)
         if trouble.kind != "full":
             self.disk.leave(trouble)
             if time.monotonic() - self.tried_at >= self.tick:  # else it opens, and fails as soon as it is used
@@ -206,19 +206,18 @@ class Scribe:
 
     def _open(self) -> None:
         self.tried_at = time.monotonic()
+        store = self.disk.store
         try:
-            opened = (
-                self.disk.open(self._announce) if self.disk.store is None else self.disk.still_open(self.disk.store)
-            )
+            opened = self.disk.open(self._announce) if store is None else self.disk.still_open(store)
         except Trouble as trouble:
             self.disk.leave(trouble)
             self._announce(trouble)
-            self._fail(self.jobs.withdraw(), trouble)
+            self.answers.fail(self.jobs.withdraw(), trouble)
             now = time.monotonic()
             self.look_at = now + max(self.tick, RESTS * (now - self.tried_at))
             return
         self.trouble = self.disk.shortage() if self.disk.short else None
-        self._tell(partial(self.opened, opened))
+        self.answers.tell(partial(self.opened, opened))
         if self.trouble is None:
             self.told = None
         else:
@@ -231,34 +230,20 @@ class Scribe:
         if self.told != trouble.kind:
             self.told = trouble.kind
             self.errors[trouble.kind] += 1
-            self._tell(partial(self.troubled, trouble))
+            self.answers.tell(partial(self.troubled, trouble))
 
     def _without_puts(self, group: list[Write], trouble: Trouble) -> list[Write]:
-        self._fail([write for write in group if not only_takes_away(write)], trouble)
+        self.answers.fail([write for write in group if not only_takes_away(write)], trouble)
         return [write for write in group if only_takes_away(write)]
 
     def _give_back(self) -> None:
         """What is owed is tried again, before anything that came later."""
         self.jobs.put_back(self.debts.claim())
 
-    def _fail(self, writes: Sequence[Write], trouble: Trouble) -> None:
-        if writes:
-            self.unwritten += len(writes) if self.stopping else 0
-            self._tell(partial(settle, writes, trouble))
-
     def _refuse_all(self) -> None:
         """Nothing is written any more."""
         why = self.trouble or Trouble("io", f"spool {self.disk.path}: it is closed")
         writes, questions = self.jobs.drain()
-        self._fail(writes, why)
+        self.answers.fail(writes, why)
         for question in questions:
-            self._tell(partial(question.done, why))
-
-    def _tell(self, callback: Callable[[], None]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: at the end of the process, nobody listens
-            self.call(callback)
-
-
-def _defect(what: str, error: Exception) -> Trouble:
-    log.error("a defect of inspan, please report it: %s", what, exc_info=error)
-    return Trouble("io", f"a defect of inspan, please report it: {what}: {error!r}")
+            self.answers.answer(question, why)
