@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.collector.spool.rig import EPOCH, erase, numbers, opened, put, read, refused, row, sql
 
-from inspan_collector.spool.reading import EXPIRED_AT_ONCE
+from inspan_collector.spool.reading import EXPIRED_AT_ONCE, KEYS_AT_ONCE
 from inspan_collector.spool.row import ROW, Row, Total, Trouble, Write
 from inspan_collector.spool.store import COUNTER_BITS, POSTS, Store
 
@@ -142,6 +142,12 @@ def test_rows_are_found_by_their_keys(store: Store):
     assert store.look_up("nobody", keys) == []
 
 
+def test_more_keys_than_one_question_holds_are_all_found(store: Store):
+    keys = [os.urandom(16) for _ in range(2 * KEYS_AT_ONCE + 1)]
+    put(store, *(row(seq, key=key) for seq, key in enumerate(keys)))
+    assert {key: seq for key, seq, _ in store.look_up("sgp", keys)} == {key: EPOCH + n for n, key in enumerate(keys)}
+
+
 def test_what_is_there_is_told_with_its_spans(store: Store):
     put(store, row(1, spans=5), row(2, to="other"))
     assert store.present([EPOCH + 2, EPOCH + 1, EPOCH]) == {EPOCH + 1: ("sgp", 5), EPOCH + 2: ("other", 3)}
@@ -245,6 +251,15 @@ def test_without_room_nothing_of_a_group_is_stored_and_the_store_goes_on(path: P
     assert (numbers(read(store)), store.size) == ([1], 4 + ROW)
     put(store, row(2))
     assert numbers(read(store)) == [1, 2]
+
+
+def test_a_group_that_breaks_half_way_leaves_nothing_behind(store: Store):
+    put(store, row(1))
+    with pytest.raises(OverflowError):
+        store.apply([Write(erase=[EPOCH + 1], put=[row(2), row(3, spans=1 << 70)])])
+    assert (numbers(read(store)), store.size) == ([1], 4 + ROW)
+    put(store, row(4))
+    assert numbers(read(store)) == [1, 4]
 
 
 def test_what_was_told_as_applied_survives_a_kill(path: Path):
