@@ -131,7 +131,7 @@ class Backlog:
         finally:
             self.asking = False
         rows = share.answered(page.rows)
-        if share.passed < page.last:
+        if share.passed <= page.last:
             return []  # an earlier copy of a span may have been let go: it goes first
         share.cursor = page.last
         if not page.rows and not page.more:

@@ -1,7 +1,7 @@
 """Rows that come back from disk, and the copies of the same spans that they meet.
 
-A row that is spooled is older than any copy of its span that waits in memory, and later than one that is in flight:
-while it waited nobody sent it, and what waits came after it was written.
+Which is the later one their seqs say. A row that is spooled is later than a copy of its span that is in flight: that one
+was looked up on disk before it was sent.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -35,6 +35,11 @@ class Rejoined(msgspec.Struct):
     late: list[Chunk] = []
 
 
+def beats(seq: int, ended: bool, other: int, other_ended: bool) -> bool:
+    """Whether the first of two copies of a span is the one that counts: an ended one, else the later."""
+    return (ended, seq) > (other_ended, other)
+
+
 def chunks_of(rows: Sequence[Row], memory: Memory, arrived: Arrived) -> Rejoined:
     """Rows that nothing replaces, each a chunk again. Their bytes are charged."""
     chunks: list[Chunk] = []
@@ -54,7 +59,7 @@ def rejoin(upserts: Upserts, rows: Sequence[Row], arrived: Arrived) -> Rejoined:
     opened: dict[Hashable, Row] = {}
     for key, row in _latest(rows, came).items():
         there = upserts.by_key.get(key)
-        if there is not None and not (row.ended and not there.ended):
+        if there is not None and not beats(row.seq, row.ended, upserts.seqs[key], there.ended):
             came.lost[row.seq] = key
             continue
         if there is not None:
@@ -78,7 +83,7 @@ def _latest(rows: Sequence[Row], came: Rejoined) -> dict[Hashable, Row]:
     for key, row in zip(span_json.keys_of(heads), rows, strict=True):
         before = latest.get(key)
         if before is not None:
-            loser = row if before.ended and not row.ended else before
+            loser = before if beats(row.seq, row.ended, before.seq, before.ended) else row
             came.lost[loser.seq] = None
             if loser is row:
                 continue
@@ -105,7 +110,7 @@ def claim(chunks: Sequence[Copies], found: Sequence[tuple[Hashable, int, bool]])
     losers: dict[int, set[Hashable]] = {}
     for key, row, ended in found:
         chunk, seq = where[key]
-        if ended and not chunk.ended:
+        if beats(row, ended, seq, chunk.ended):
             losers.setdefault(id(chunk), set()).add(key)
         else:
             lost[row] = seq

@@ -5,8 +5,8 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from inspan_collector.row import Trouble, Write
 from inspan_collector.spool.jobs import Question
-from inspan_collector.spool.row import Trouble, Write
 
 log = logging.getLogger("inspan")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from inspan_collector.spool.row import Write
+from inspan_collector.row import Write
 
 OWED: Final = 1 << 18  # rows, 50 MB at most; a spool of 1 GiB holds fewer, unless its rows are below 4 KB
 

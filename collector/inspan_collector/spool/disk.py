@@ -14,12 +14,12 @@ from typing import Final, Literal
 
 import msgspec
 
+from inspan_collector.row import Trouble, Write
 from inspan_collector.spool import aside, names
 from inspan_collector.spool.ballast import BALLAST, Ballast
 from inspan_collector.spool.jobs import GROUP_BYTES
 from inspan_collector.spool.lock import Lock
 from inspan_collector.spool.names import Names
-from inspan_collector.spool.row import Trouble, Write
 from inspan_collector.spool.salvage import Salvaged, salvage
 from inspan_collector.spool.store import Applied, Store
 from inspan_collector.spool.trouble import ADVICE, NO_ROOM, told

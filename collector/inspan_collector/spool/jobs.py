@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from inspan_collector.spool.row import ROW, Write
+from inspan_collector.row import ROW, Write
 from inspan_collector.spool.store import Store
 
 GROUP: Final = 512  # writes of one transaction; 5 ms where rows are small, and more would save nothing

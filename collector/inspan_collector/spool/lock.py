@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from inspan_collector.spool.row import Trouble
+from inspan_collector.row import Trouble
 from inspan_collector.spool.trouble import ADVICE
 
 

@@ -10,11 +10,11 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from inspan_collector.row import Refused, Row, Write
 from inspan_collector.spool.checksum import refused_crc, row_crc
 from inspan_collector.spool.pages import Pages
 from inspan_collector.spool.reading import DAMAGED
 from inspan_collector.spool.records import INDEX_INNER, INDEX_LEAF, Record, kind_of, records
-from inspan_collector.row import Refused, Row, Write
 from inspan_collector.spool.store import COUNTER_BITS, POSTS, Store
 
 GROUP_ROWS: Final = 256

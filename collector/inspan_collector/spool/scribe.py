@@ -12,11 +12,11 @@ from math import inf
 from pathlib import Path
 from typing import Final, TypeVar
 
+from inspan_collector.row import TROUBLES, Trouble, TroubleKind, Write
 from inspan_collector.spool.answers import Answers, defect
 from inspan_collector.spool.debts import Debts
 from inspan_collector.spool.disk import Disk, Opened, OpenStore
 from inspan_collector.spool.jobs import GROUP, Jobs, Question, only_takes_away
-from inspan_collector.spool.row import TROUBLES, Trouble, TroubleKind, Write
 from inspan_collector.spool.store import Applied, Store
 from inspan_collector.spool.trouble import told
 

@@ -6,9 +6,9 @@ from typing import Final
 
 import msgspec
 
+from inspan_collector.row import Total, Trouble
 from inspan_collector.spool.checksum import refused_crc
 from inspan_collector.spool.pages import Pages
-from inspan_collector.row import Total, Trouble
 from inspan_collector.spool.store import Store
 from inspan_collector.spool.trouble import told
 

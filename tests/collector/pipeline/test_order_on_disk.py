@@ -17,7 +17,7 @@ from inspan_collector.formats import span_json
 from inspan_collector.ledger import PLACES
 from inspan_collector.row import Trouble
 
-SEEDS = 1500
+SEEDS = 150
 LOST = ("dropped_crash", "dropped_queue_full", "dropped_shutdown", "dropped_spool_corrupt", "dropped_spool_full")
 
 
@@ -49,6 +49,7 @@ class Lives:
             "retry": {"initial": 0.1, "max": rng.choice([0.5, 5.0])},
         }
         self.excused: set[bytes] = set()  # sent while the disk could not be read, and killed before it could again
+        self.torn = False
         self.troubles = rng.random() < 0.3
         self.agent: Agent | None = None
 
@@ -81,6 +82,8 @@ class Lives:
             await asyncio.sleep(1.0)  # what is to be erased is erased
         assert rig.pipeline.backlog is not None
         self.excused |= rig.pipeline.backlog.unclaimed.keys()
+        # Of two copies the one that stayed may have been in memory alone, and the row of the other stands for it.
+        self.torn = self.torn or bool(rig.pipeline.backlog.share.unwritten)
         if self.troubles:  # a copy whose row could not be put in place of an earlier one's was sent all the same
             owed = rig.pipeline.backlog.share.owed
             self.excused |= {row.key for seq, row in disk.rows.items() if seq in owed and row.key is not None}
@@ -136,7 +139,7 @@ async def scenario(seed: int) -> None:
     fates = sum(count for books in lives.books for name, count in books.items() if is_fate(name))
     assert accepted + sum(books["recovered"] for books in lives.books) == fates + handed_on
     lost = sum(books[reason] for books in lives.books for reason in LOST)
-    if not lost and not lives.page.held() and not lives.excused:
+    if not lost and not lives.page.held() and not lives.excused and not lives.torn:
         assert {key: writes[-1] for key, writes in lives.upstream.writes.items()} == lives.agent.last
 
 

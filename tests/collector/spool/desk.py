@@ -9,8 +9,8 @@ from typing import Self, TypeVar
 
 from tests.collector.spool.rig import EPOCH, read, row
 
+from inspan_collector.row import Row, Trouble, Write
 from inspan_collector.spool.disk import Opened
-from inspan_collector.spool.row import Row, Trouble, Write
 from inspan_collector.spool.scribe import Scribe
 from inspan_collector.spool.store import Applied, Store
 

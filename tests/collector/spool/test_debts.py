@@ -1,5 +1,5 @@
+from inspan_collector.row import Write
 from inspan_collector.spool.debts import OWED, Debts
-from inspan_collector.spool.row import Write
 
 
 def test_what_is_owed_is_claimed_in_its_order():

@@ -13,8 +13,8 @@ import pytest
 from tests.collector.spool.desk import PATIENCE, Desk, beside, large
 from tests.collector.spool.rig import EPOCH, numbers, opened, put, read, refused, row, sql
 
+from inspan_collector.row import Trouble, Write
 from inspan_collector.spool.disk import EPOCHS
-from inspan_collector.spool.row import Trouble, Write
 from inspan_collector.spool.store import Store
 from inspan_collector.spool.trouble import files
 

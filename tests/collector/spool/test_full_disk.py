@@ -12,8 +12,8 @@ import pytest
 from tests.collector.spool.desk import Desk, large
 from tests.collector.spool.rig import EPOCH, opened, read, row
 
+from inspan_collector.row import Trouble, Write
 from inspan_collector.spool.ballast import BALLAST, MIB
-from inspan_collector.spool.row import Trouble, Write
 
 VOLUME = 64  # MiB: the ballast, as much again for the rows, and the room to spare that healing asks for
 

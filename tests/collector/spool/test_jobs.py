@@ -2,8 +2,8 @@ import threading
 
 from tests.collector.spool.rig import EPOCH, refused, row
 
+from inspan_collector.row import ROW, Write
 from inspan_collector.spool.jobs import GROUP, GROUP_BYTES, Jobs, Question, only_takes_away, size_of
-from inspan_collector.spool.row import ROW, Write
 
 
 def jobs_of(*waiting: Write | Question) -> Jobs:

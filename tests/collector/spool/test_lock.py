@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from inspan_collector.row import Trouble
 from inspan_collector.spool.lock import Lock
-from inspan_collector.spool.row import Trouble
 
 
 def test_one_of_two_has_it(path: Path):

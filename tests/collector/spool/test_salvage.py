@@ -8,9 +8,9 @@ import pytest
 from tests.collector.spool.damage import frame, garbage, left_by_a_kill, log_of
 from tests.collector.spool.rig import EPOCH, erase, numbers, opened, put, read, refused, row, sql
 
+from inspan_collector.row import Row, Trouble, Write
 from inspan_collector.spool.database import PAGE
 from inspan_collector.spool.pages import Pages
-from inspan_collector.row import Row, Trouble, Write
 from inspan_collector.spool.salvage import Salvaged, salvage
 from inspan_collector.spool.store import Store
 

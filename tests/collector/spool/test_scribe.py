@@ -11,7 +11,7 @@ import pytest
 from tests.collector.spool.desk import PATIENCE, Desk, large
 from tests.collector.spool.rig import EPOCH, numbers, opened, read, refused, row
 
-from inspan_collector.spool.row import Trouble, Write
+from inspan_collector.row import Trouble, Write
 from inspan_collector.spool.scribe import Scribe
 from inspan_collector.spool.store import Store
 

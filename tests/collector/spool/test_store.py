@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from tests.collector.spool.rig import EPOCH, erase, numbers, opened, put, read, refused, row, sql
 
+from inspan_collector.row import ROW, Row, Total, Trouble, Write
 from inspan_collector.spool.reading import EXPIRED_AT_ONCE, KEYS_AT_ONCE
-from inspan_collector.spool.row import ROW, Row, Total, Trouble, Write
 from inspan_collector.spool.store import COUNTER_BITS, POSTS, Store
 
 
@@ -267,7 +267,7 @@ def test_what_was_told_as_applied_survives_a_kill(path: Path):
     program = """
 import sys
 from pathlib import Path
-from inspan_collector.spool.row import Row, Write
+from inspan_collector.row import Row, Write
 from inspan_collector.spool.store import Store
 store = Store.open(Path(sys.argv[1]))
 for seq in range(1, 1 << 30):

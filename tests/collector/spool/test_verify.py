@@ -5,8 +5,8 @@ import pytest
 from tests.collector.spool.damage import frame, garbage, left_by_a_kill, log_of
 from tests.collector.spool.rig import EPOCH, opened, put, refused, row, sql
 
-from inspan_collector.spool.database import PAGE
 from inspan_collector.row import Trouble, Write
+from inspan_collector.spool.database import PAGE
 from inspan_collector.spool.store import Store
 from inspan_collector.spool.verify import verify
 
