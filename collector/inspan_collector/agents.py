@@ -27,6 +27,9 @@ class Agent:
     def __repr__(self) -> str:
         return f"<Agent {self.number} pid {self.pid} uid {self.uid} connections {self.connections}>"
 
+    def __str__(self) -> str:
+        return f"pid {self.pid}" if self.pid else f"connection {self.number}"
+
 
 class Agents:
     """The agents that have a connection now. Connections of one pid share one `Agent`.
