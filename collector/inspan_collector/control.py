@@ -219,7 +219,7 @@ def _number(request: web.Request, name: str, default: int) -> int:
 def _id(text: str) -> int:
     number = read_id(text)
     if number is None:
-        raise Unfit(400, "an number is a number, or a number behind an m: `inspan quarantine ls` shows it")
+        raise Unfit(400, "an id is a number, or a number behind an m: `inspan quarantine ls` shows it")
     return number
 
 
