@@ -47,7 +47,7 @@ class Database:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if path.exists() and path.stat().st_size:
             with closing(looking(path)) as connection:
-                check(*versions(connection), len(steps), path)
+                check(connection, len(steps), path)
         else:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
@@ -65,9 +65,7 @@ class Database:
         """For reading alone, while a sidecar may write."""
         connection = looking(path)
         try:
-            version, application = versions(connection)
-            check(version, application, len(steps), path)
-            if version < len(steps):
+            if (version := check(connection, len(steps), path)) < len(steps):
                 raise Trouble(
                     "readonly", f"spool {path} has the older version {version}: a sidecar's start changes that"
                 )
@@ -117,10 +115,3 @@ def looking(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None)
     connection.execute("pragma temp_store = memory")
     return connection
-
-
-def versions(connection: sqlite3.Connection) -> tuple[int, int]:
-    """user_version and application_id."""
-    (version,) = connection.execute("pragma user_version").fetchone()
-    (application,) = connection.execute("pragma application_id").fetchone()
-    return int(version), int(application)

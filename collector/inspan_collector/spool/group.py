@@ -7,7 +7,7 @@ from inspan_collector.spool.row import Refused, Row, Write
 
 
 class Group(NamedTuple):
-    """put: the last row of each seq that stays. erase: seqs that go; one that was put here may be on disk from before."""
+    """put: the last row of each seq that stays. erase: seqs that go; one that was put here may be older on disk."""
 
     put: list[Row]
     erase: list[int]

@@ -7,6 +7,7 @@ against 20, totals of 10,000 rows 1 against 4 ms.
 
 import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from inspan_collector.spool.row import Trouble
@@ -36,13 +37,17 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
 )
 
 
-def check(version: int, application: int, known: int, path: object) -> None:
-    """Raise Trouble where the file is not ours to write. Both numbers are zero in a new file."""
+def check(connection: sqlite3.Connection, known: int, path: Path) -> int:
+    """The file's version, 0 for a new one. Raises Trouble where it is not ours to write."""
+    ((version,),) = connection.execute("pragma user_version").fetchall()
+    ((application,),) = connection.execute("pragma application_id").fetchall()
+    ((tables,),) = connection.execute("select count(*) from sqlite_master").fetchall()
+    if application != APPLICATION and (version or application or tables):
+        raise Trouble("newer", f"{path} is a database of something else: move it away, or set another spool.path")
     if version > known:
         message = f"spool {path} has version {version}, and this inspan knows {known}: upgrade inspan, or move it away"
         raise Trouble("newer", message)
-    if application != APPLICATION and (version or application):
-        raise Trouble("newer", f"{path} is a database of something else: move it away, or set another spool.path")
+    return int(version)
 
 
 def migrate(connection: sqlite3.Connection, steps: Sequence[Sequence[str]]) -> None:

@@ -73,9 +73,7 @@ class Store:
         with told(path):
             database = Database.open(path, steps)
             try:
-                sql = "update life set epoch = max(epoch, ?) + 1 returning epoch"
-                ((epoch,),) = database.execute(sql, (above,)).fetchall()
-                return cls(path, database, epoch, formats, quarantine)
+                return cls(path, database, next_epoch(database, above), formats, quarantine)
             except BaseException:
                 database.close()
                 raise
@@ -96,6 +94,12 @@ class Store:
         """What is in the log goes into the file, where there is room."""
         with told(self.path):
             self.database.close()
+
+    def rise(self, above: int) -> None:
+        """Begin a new epoch where this one is not over `above`, which is known to be used."""
+        if self.epoch <= above:
+            with told(self.path):
+                self.epoch = next_epoch(self.database, above)
 
     def checkpoint(self) -> None:
         """Bring the log into the file and give its room back."""
@@ -211,3 +215,10 @@ class Store:
                 sql = "update rows set destination = ? where destination = ?"
                 self.database.execute(sql, (number, self.database.ids.get(old, 0)))
             return found
+
+
+def next_epoch(database: Database, above: int) -> int:
+    """One that no life of this database has used, nor `above`."""
+    sql = "update life set epoch = max(epoch, ?) + 1 returning epoch"
+    ((epoch,),) = database.execute(sql, (above,)).fetchall()
+    return int(epoch)
