@@ -94,8 +94,10 @@ class Control:
             try:
                 factory = cast("Callable[[], asyncio.Protocol]", runner.server)  # which `setup` has made
                 server = await asyncio.get_running_loop().create_unix_server(factory, sock=sock, backlog=BACKLOG)
-                yield
-                server.close()
+                try:
+                    yield
+                finally:
+                    server.close()
             finally:
                 await runner.cleanup()
 
@@ -135,10 +137,10 @@ class Control:
             done, left = (sum(column) for column in zip(*counts, strict=True))
             return _json({verb: done, "left": left, "unknown": []})
         asked = list(dict.fromkeys(_id(text) for text in selection.ids))
-        here = [number for number in asked for quarantine in chosen.values() if await _has(quarantine, number)]
-        changed = sum([len(await act(quarantine, here)) for quarantine in chosen.values()])
-        unknown = [shown_id(number) for number in asked if number not in here]
-        return _json({verb: changed, "left": len(here) - changed, "unknown": unknown})
+        changed = {number for quarantine in chosen.values() for number in await act(quarantine, asked)}
+        left = [number for number in asked if number not in changed]
+        unknown = [shown_id(number) for number in left if await _nowhere(chosen, number)]
+        return _json({verb: len(changed), "left": len(left) - len(unknown), "unknown": unknown})
 
     def _chosen(self, name: str | None) -> Mapping[str, Quarantine]:
         """The one of this destination, or all of them."""
@@ -177,11 +179,12 @@ async def _change_all(quarantine: Quarantine, act: Act) -> tuple[int, int]:
         done += changed
         left += len(portion) - changed
         after = portion[-1]
+        await asyncio.sleep(0)  # in memory nothing else gives the agents a turn
     return done, left
 
 
-async def _has(quarantine: Quarantine, number: int) -> bool:
-    return any(entry.id == number for entry in await quarantine.entries(number - 1, 1))
+async def _nowhere(quarantines: Mapping[str, Quarantine], number: int) -> bool:
+    return not any([await quarantine.one(number) is not None for quarantine in quarantines.values()])
 
 
 @web.middleware

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,21 @@ async def test_what_is_refused_again_comes_back_and_ends_a_replay_of_all(tmp_pat
         await running.post(otlp("fine"), content_type=JSON)  # their witness
         await running.until(lambda: running.books().get("quarantined") == 4)
         assert running.service.pipelines[0].destination.quarantine.spans == 2
+
+
+async def test_a_replay_of_all_ends_although_everything_comes_back_at_once(tmp_path: Path) -> None:
+    def again(given: list[Refused]) -> list[int]:
+        for each in given:
+            kept.put(Refused("up", time.time(), 400, "no", each.format, each.spans, each.body))
+        return [each.id for each in given]
+
+    kept = MemoryQuarantine(again)
+    for _ in range(100):
+        kept.put(entry_of("otlp_json", b"{}"))
+    ask = Commands(tmp_path / "control.sock")
+    async with asyncio.timeout(10), Control(lambda: {"up": kept}).listening(ask.path):
+        changed = (await ask("POST", "/quarantine/replay", {"all": True}))[1]
+    assert (changed["replayed"], kept.spans) == (100, 100)
 
 
 async def test_protobuf_is_shown_in_base64_and_so_is_what_is_not_utf_8(tmp_path: Path) -> None:

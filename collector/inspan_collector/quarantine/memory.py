@@ -1,6 +1,7 @@
 """Quarantine in memory: where there is no spool, and for what the disk does not take."""
 
 import itertools
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -50,7 +51,9 @@ class MemoryQuarantine:
 
     async def entries(self, after: int, limit: int) -> list[Entry]:
         """See Quarantine."""
-        return [Entry.of(kept) for kept in itertools.islice((k for k in self.kept.values() if k.id > after), limit)]
+        numbers = list(self.kept)
+        start = bisect_right(numbers, after)
+        return [Entry.of(self.kept[number]) for number in numbers[start : start + limit]]
 
     async def one(self, number: int) -> Refused | None:
         """See Quarantine."""

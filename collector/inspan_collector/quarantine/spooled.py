@@ -63,8 +63,9 @@ class SpoolQuarantine:
     # What the store says
 
     def begin(self, total: Total) -> None:
-        """What was there when the store was opened."""
+        """What is there when a store is opened, or opened again."""
         self.on_disk = total
+        self.gone.clear()  # a file that takes the place of a damaged one counts its ids anew
 
     def came(self, refused: int, evicted: int, released: int = 0) -> None:
         """A group of writes is durable. In spans of this destination: see Applied."""
@@ -105,7 +106,8 @@ class SpoolQuarantine:
         """See Quarantine."""
         found: list[Entry] = []
         while after < MEMORY and len(found) < limit:
-            portion = await self.ask(partial(_page, destination=self.destination, after=after))
+            limited = min(PORTION, limit - len(found))
+            portion = await self.ask(partial(_page, destination=self.destination, after=after, limit=limited))
             found += [entry for entry in portion if entry.id not in self.gone]
             after = portion[-1].id if portion else MEMORY
         return [*found[:limit], *await self.memory.entries(after, max(0, limit - len(found)))]
@@ -143,8 +145,6 @@ class SpoolQuarantine:
             # Where the disk does not let go of them, they are hidden, and go with the next that do.
             await self._release([each for each in here if each.id in took])
             taken += took
-            if here and not took:
-                break
         return taken
 
     def _release(self, leaving: Sequence[Refused]) -> "asyncio.Future[Trouble | None]":
@@ -169,8 +169,8 @@ def _portions(numbers: Sequence[int]) -> list[list[int]]:
     return [disk[start : start + PORTION] for start in range(0, len(disk), PORTION)]
 
 
-def _page(store: "Store", *, destination: str, after: int) -> list[Entry]:
-    return [Entry.of(refused) for refused in store.refused(destination, after, PORTION)]
+def _page(store: "Store", *, destination: str, after: int, limit: int) -> list[Entry]:
+    return [Entry.of(refused) for refused in store.refused(destination, after, limit)]
 
 
 def _bodies(store: "Store", *, numbers: Sequence[int]) -> list[Refused]:

@@ -1,6 +1,9 @@
 """`inspan quarantine` as it is typed, beside a real sidecar whose upstream refuses spans."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -176,3 +179,17 @@ def test_where_no_sidecar_is_the_command_says_where_it_looked_and_what_to_do(tmp
     assert (ruled.code, str(path) in ruled.err) == (1, True)
     path.touch()
     assert inspan("quarantine", "ls", "--control", path).code == 1
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may become somebody else")
+def test_another_user_is_kept_out_and_told_whom_to_be(stage: Stage) -> None:
+    # Imported first: the checkout may not be for everybody to read.
+    program = """
+import os, sys
+from inspan_collector.cli import main, quarantine
+os.setuid(65534)
+sys.exit(main(["quarantine", "ls", *sys.argv[1:]]))
+"""
+    stage.sidecar.home.chmod(0o755)
+    said = subprocess.run([sys.executable, "-c", program, *stage.control], capture_output=True, check=False)
+    assert (said.returncode, b"as the user that the sidecar runs as" in said.stderr) == (1, True)

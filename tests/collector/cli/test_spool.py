@@ -193,9 +193,7 @@ sys.exit(code)
     )
     with out.open() as written:
         assert sum(1 for _ in written) == 299
-    assert (
-        int(said.stdout) < 120
-    )  # MiB, of 300: a page of 4 in three forms, and what the command imports
+    assert int(said.stdout) < 120  # MiB, of 300: a page of 4 in three forms, and what the command imports
 
 
 def test_a_damaged_spool_is_exported_as_far_as_it_can_be_read(tmp_path: Path) -> None:
