@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # a sidecar without a spool has no use for SQLite
     from inspan_collector.spool.store import Store
 
 MAX_WRITING: Final = 8 << 20  # bytes on their way to the disk, which the memory budget knows no more: two batches
+PATIENCE: Final = 2.0  # s that a drop waits for a disk in trouble, which lets go of entries when it is well again
 PORTION: Final = 32  # entries whose bodies are read at once; together they are below the bound of a destination
 
 T = TypeVar("T")
@@ -31,6 +32,7 @@ class SpoolQuarantine:
     Store.open. What the disk does not take is kept in memory; that has its own bound, and is counted here.
 
     spans and evicted are what the store said; spans that are being written count as kept. bytes is right to one entry.
+    Where a disk failed in the middle of a write, an entry may be in memory and, after a restart, on disk too.
     """
 
     def __init__(self, destination: str, write: Callable[[Write], None], ask: Ask, again: Again, bound: int) -> None:
@@ -125,40 +127,42 @@ class SpoolQuarantine:
         return [each for each in found if each.destination == self.destination and each.id not in self.gone]
 
     async def drop(self, numbers: Sequence[int]) -> list[int]:
-        """See Quarantine. Raises Trouble where the disk does not let go of them."""
+        """See Quarantine. Raises Trouble where the disk does not let go of them; what it only puts off is gone."""
         dropped = await self.memory.drop(numbers)
+        told = []
         for portion in _portions(numbers):
             here = await self._read(portion)
-            trouble = await self._release(here)
-            if trouble is not None:
-                self.gone.difference_update(each.id for each in here)
-                raise trouble
+            told.append(self._release(here, back=True))
             dropped += [each.id for each in here]
+        if told:
+            done, _ = await asyncio.wait(told, timeout=PATIENCE)
+            for trouble in filter(None, [each.result() for each in done]):
+                raise trouble
         return dropped
 
     async def replay(self, numbers: Sequence[int]) -> list[int]:
-        """See Quarantine."""
+        """See Quarantine. The disk lets go of them when it can: they are not given twice in the life of the process."""
         taken = await self.memory.replay(numbers)
         for portion in _portions(numbers):
             here = await self._read(portion)
             took = set(self.again(here))
-            # Where the disk does not let go of them, they are hidden, and go with the next that do.
-            await self._release([each for each in here if each.id in took])
+            self._release([each for each in here if each.id in took], back=False)
             taken += took
         return taken
 
-    def _release(self, leaving: Sequence[Refused]) -> "asyncio.Future[Trouble | None]":
-        """Begin to let go of these at once; done when the disk has, or with why it has not."""
+    def _release(self, leaving: Sequence[Refused], *, back: bool) -> "asyncio.Future[Trouble | None]":
+        """Begin to let go of these; done when the disk has, or with why it never will. back: they are here then."""
         told: asyncio.Future[Trouble | None] = asyncio.get_running_loop().create_future()
-        self.gone.update(each.id for each in leaving)
-        numbers = list(self.gone)
+        numbers = [each.id for each in leaving]
+        freed = sum(len(each.body) + ROW for each in leaving)
+        self.gone.update(numbers)
 
         def done(trouble: Trouble | None) -> None:
             if trouble is None:
+                self._grow(-freed)
+            if trouble is None or back:
                 self.gone.difference_update(numbers)
-                self._grow(-sum(len(each.body) + ROW for each in leaving))
-            if not told.done():
-                told.set_result(trouble)
+            told.set_result(trouble)
 
         self.write(Write(release=numbers, done=done))
         return told

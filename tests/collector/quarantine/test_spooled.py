@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from tests.virtual_time import run
 
 from inspan_collector.quarantine import SpoolQuarantine
 from inspan_collector.quarantine.kept import MEMORY
-from inspan_collector.quarantine.spooled import MAX_WRITING
+from inspan_collector.quarantine.spooled import MAX_WRITING, PATIENCE
 from inspan_collector.spool.row import ROW, Refused, Row, Total, Trouble, Write
 from inspan_collector.spool.store import Store
 
@@ -185,12 +186,21 @@ async def test_what_was_given_again_is_not_given_twice_while_the_disk_does_not_l
     assert await disk.quarantine.replay([entry.id]) == [entry.id]
     assert await disk.quarantine.replay([entry.id]) == []
     assert (await disk.quarantine.entries(0, 10), await disk.quarantine.one(entry.id)) == ([], None)
-    disk.full = False
-    disk.quarantine.put(refused(b"another"))
-    (another,) = await disk.quarantine.entries(0, 10)
-    assert await disk.quarantine.drop([another.id]) == [another.id]
-    assert disk.store.refused(None, 0, 10) == []  # the one that could not leave went with it
-    disk.check()
+
+
+def test_a_drop_that_the_disk_puts_off_does_not_keep_the_command_waiting(disk: Disk) -> None:
+    async def drop() -> None:
+        disk.quarantine.put(refused())
+        (entry,) = await disk.quarantine.entries(0, 10)
+        disk.patient = True
+        assert await disk.quarantine.drop([entry.id]) == [entry.id]
+        assert asyncio.get_running_loop().time() == PATIENCE
+        assert await disk.quarantine.entries(0, 10) == []
+        assert disk.quarantine.spans == 1  # it is still there
+        disk.commit()
+        assert disk.quarantine.spans == 0
+
+    run(drop())
 
 
 async def test_two_commands_at_once_give_the_spans_once(disk: Disk) -> None:
