@@ -12,6 +12,8 @@ from inspan_collector.spool.trouble import Damaged
 
 EXPIRED_AT_ONCE: Final = 4096  # rows a call: erased in 0.2 s, so that acks do not wait longer for what is too old
 
+KEYS_AT_ONCE: Final = 500  # 1,000 keys among 200,000 take 1 to 3 ms so, and 4 to 7 ms one by one
+
 DAMAGED: Final = "crc32 does not match: the body or its numbers changed on disk"
 
 
@@ -71,7 +73,7 @@ class Rows:
     def row(self, seq: int, destination: int, format: int, *columns: Any) -> Row:
         """A row of its columns, with `fault` where they are not what was written."""
         spans, arrived, agent, body, key, ended, crc = columns
-        name = self.database.names.get(format, f"number {format}")
+        name = self.database.known(format) or f"number {format}"
         row = Row(seq, self.database.name(destination), name, spans, arrived, agent, body, key, bool(ended))
         if row_crc(row) != crc:
             row.fault = DAMAGED
@@ -82,9 +84,13 @@ class Rows:
     def look_up(self, destination: str, keys: Sequence[bytes]) -> list[tuple[bytes, int, bool]]:
         """(key, seq, ended) of every row with one of these keys."""
         number = self.database.ids.get(destination)
-        sql = "select seq, ended from rows where destination = ? and key = ?"
-        execute = self.database.execute
-        return [(key, seq, bool(ended)) for key in keys for seq, ended in execute(sql, (number, key))]
+        found: list[tuple[bytes, int, bool]] = []
+        for start in range(0, len(keys), KEYS_AT_ONCE):
+            part = keys[start : start + KEYS_AT_ONCE]
+            marks = ",".join("?" * len(part))
+            sql = f"select key, seq, ended from rows where destination = ? and key in ({marks})"  # noqa: S608
+            found += ((key, seq, bool(ended)) for key, seq, ended in self.database.execute(sql, (number, *part)))
+        return found
 
     def totals(self, skip: Container[int] = ()) -> dict[str, Total]:
         """What is there of each destination, by a scan of the index, without what is in `skip`."""

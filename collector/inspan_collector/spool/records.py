@@ -87,7 +87,7 @@ def unpacked(record: bytes) -> list[Value]:
     end, at = varint(record, 0)
     types = []
     while at < end:
-        serial, at = varint(record, at)
+        serial, at = (record[at], at + 1) if record[at] < 0x80 else varint(record, at)  # nearly always one byte
         types.append(serial)
     values = []
     for serial in types:

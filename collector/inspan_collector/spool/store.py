@@ -110,7 +110,7 @@ class Store:
         """Write the group, all of it or nothing, and return when it is durable."""
         group = group_of(writes)
         with told(self.path):
-            for name in group.names:
+            for name in sorted(group.names):
                 self.database.intern(name)
             with self.database.transaction():
                 applied, grown = self._write(group)

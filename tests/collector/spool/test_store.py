@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.collector.spool.rig import EPOCH, erase, numbers, opened, put, read, refused, row, sql
 
-from inspan_collector.spool.reading import EXPIRED_AT_ONCE
+from inspan_collector.spool.reading import EXPIRED_AT_ONCE, KEYS_AT_ONCE
 from inspan_collector.spool.row import ROW, Row, Total, Trouble, Write
 from inspan_collector.spool.store import COUNTER_BITS, POSTS, Store
 
@@ -110,7 +110,7 @@ def test_what_is_in_hand_is_passed_over_and_looked_at(store: Store):
     assert store.totals({EPOCH, EPOCH + 1}) == {"sgp": Total(3, 9, 3 * (4 + ROW), 2.0)}
 
 
-@pytest.mark.parametrize("change", ["body = x'00'", "spans = 4", "ended = 0", "key = x'00'", "seq = 99"])
+@pytest.mark.parametrize("change", ["body = x'00'", "spans = 4", "ended = 0", "key = x'00'", "seq = 99", "format = 99"])
 def test_a_row_that_changed_on_disk_comes_with_its_fault(path: Path, change: str):
     with opened(path) as store:
         put(store, row(1))
@@ -140,6 +140,12 @@ def test_rows_are_found_by_their_keys(store: Store):
         [(keys[0], EPOCH + 1, False), (keys[0], EPOCH + 2, True), (keys[1], EPOCH + 3, True)]
     )
     assert store.look_up("nobody", keys) == []
+
+
+def test_more_keys_than_one_question_holds_are_all_found(store: Store):
+    keys = [os.urandom(16) for _ in range(2 * KEYS_AT_ONCE + 1)]
+    put(store, *(row(seq, key=key) for seq, key in enumerate(keys)))
+    assert {key: seq for key, seq, _ in store.look_up("sgp", keys)} == {key: EPOCH + n for n, key in enumerate(keys)}
 
 
 def test_what_is_there_is_told_with_its_spans(store: Store):
@@ -202,8 +208,9 @@ def test_looking_changes_nothing_and_sees_what_a_sidecar_writes(path: Path, stor
     put(store, row(1))
     with opened(path, Store.read_only) as looking:
         assert numbers(read(looking)) == [1]
-        put(store, row(2))
+        put(store, row(2), row(3, to="new since"))
         assert numbers(read(looking)) == [1, 2]
+        assert set(looking.totals()) == {"sgp", "new since"}
         with pytest.raises(Trouble, match="readonly"):
             erase(looking, 1)
     store.close()
@@ -245,6 +252,15 @@ def test_without_room_nothing_of_a_group_is_stored_and_the_store_goes_on(path: P
     assert (numbers(read(store)), store.size) == ([1], 4 + ROW)
     put(store, row(2))
     assert numbers(read(store)) == [1, 2]
+
+
+def test_a_group_that_breaks_half_way_leaves_nothing_behind(store: Store):
+    put(store, row(1))
+    with pytest.raises(OverflowError):
+        store.apply([Write(erase=[EPOCH + 1], put=[row(2), row(3, spans=1 << 70)])])
+    assert (numbers(read(store)), store.size) == ([1], 4 + ROW)
+    put(store, row(4))
+    assert numbers(read(store)) == [1, 4]
 
 
 def test_what_was_told_as_applied_survives_a_kill(path: Path):
