@@ -12,6 +12,7 @@ import msgspec
 from inspan_collector.admin import Admin
 from inspan_collector.config.cgroup import memory_limit, read_cgroup_limit
 from inspan_collector.config.model import Config, DestinationConfig
+from inspan_collector.control import Control
 from inspan_collector.events import Events
 from inspan_collector.exporters.file import FileExporter
 from inspan_collector.exporters.otlp import otlp_exporter
@@ -82,6 +83,7 @@ class Service:
             connections=lambda: len(self.connections),
             now=self.loop.time,
         )
+        self.control = Control(lambda: {each.name: each.quarantine for each in self.view.destinations})
         self.admin = Admin(self.view, ready=lambda: self.ready, stuck=self._stuck)
 
     def __repr__(self) -> str:
@@ -186,6 +188,7 @@ class Service:
         """Everything that listens, in a stack that can be closed before this context ends."""
         async with contextlib.AsyncExitStack() as listeners:
             await listeners.enter_async_context(listen_unix(self.config.socket, self._connection))
+            await listeners.enter_async_context(self.control.listening(self.config.socket.control))
             if self.config.listen is not None:
                 await listeners.enter_async_context(listen_tcp(self.config.listen, self._connection))
             yield listeners

@@ -16,8 +16,9 @@ from tests.collector.rig import Running, raw
 from tests.collector.sink.posts import put
 
 from inspan_collector.exporters.verdict import MAX_MESSAGE
-from inspan_collector.quarantine import Quarantine, Refused
+from inspan_collector.quarantine import MemoryQuarantine
 from inspan_collector.sink import Sink
+from inspan_collector.spool.row import Refused
 
 JSON = "application/json"
 BATCH = "/v5/spans/batch"
@@ -57,14 +58,16 @@ def fates(running: Running) -> dict[str, int]:
     return {name: count for name, count in running.books().items() if name in ("delivered", "merged", "quarantined")}
 
 
-def quarantine_of(running: Running) -> Quarantine:
-    return running.service.pipelines[0].destination.quarantine
+def quarantine_of(running: Running) -> MemoryQuarantine:
+    kept = running.service.pipelines[0].destination.quarantine
+    assert isinstance(kept, MemoryQuarantine)
+    return kept
 
 
 def quarantine(running: Running) -> dict[tuple[str, str], Refused]:
     """What is kept, by key; each entry is one span."""
     found: dict[tuple[str, str], Refused] = {}
-    for entry in quarantine_of(running).entries:
+    for entry in quarantine_of(running).kept.values():
         (span,) = json.loads(entry.body)
         found[key(span)] = entry
     return found
@@ -164,7 +167,7 @@ async def test_an_offender_that_comes_as_start_and_end_ends_in_quarantine(
         await settled(running, 43)
         books = running.books()
         assert books.pop("enqueued") == sum(books.values()) == 43
-        kept = [json.loads(entry.body) for entry in quarantine_of(running).entries]
+        kept = [json.loads(entry.body) for entry in quarantine_of(running).kept.values()]
         assert [end] in kept
         assert all(copies in ([start], [end]) for copies in kept)
         assert books["quarantined"] == len(kept)

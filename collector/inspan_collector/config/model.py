@@ -21,6 +21,7 @@ from inspan_collector.config.unfit import Unfit, need_positive
 from inspan_collector.config.values import Address, Budget, Seconds, Size, address, seconds, size
 
 PORTS: Final = {"http": 80, "https": 443}
+CONTROL: Final = "control.sock"  # beside the agents' socket: the door of the commands that show or change something
 
 
 class SocketConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,6 +40,20 @@ class SocketConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise Unfit(
                 "path", f"is {length} bytes long, and a socket's path holds {MAX_SOCKET_PATH}; choose a shorter one"
             )
+        if self.path.name == CONTROL:
+            raise Unfit("path", f"{CONTROL} is the socket for commands in the same directory; choose another name")
+        length = len(os.fsencode(self.control))
+        if length > MAX_SOCKET_PATH:
+            raise Unfit(
+                "path",
+                f"{self.control} beside it is {length} bytes long, and a socket's path holds {MAX_SOCKET_PATH}; "
+                "choose a shorter directory",
+            )
+
+    @property
+    def control(self) -> Path:
+        """The socket for commands."""
+        return self.path.parent / CONTROL
 
 
 class AdminConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

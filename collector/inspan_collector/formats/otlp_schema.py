@@ -1,8 +1,8 @@
-"""The whole OTLP trace schema, for the one question that needs it: which span does not parse?
+"""The whole OTLP trace schema, for those who look inside: which span does not parse, and what does a request say?
 
-Source: opentelemetry-proto, trace/v1/trace.proto, resource/v1/resource.proto and common/v1/common.proto, 1.x. Enums are
-int32 here: proto3 enums are open, so the wire accepts the same. Built at the first question, since most sidecars never
-see a 400.
+Source: opentelemetry-proto, trace/v1/trace.proto, resource/v1/resource.proto and common/v1/common.proto, and
+collector/trace/v1/trace_service.proto, 1.x. Enums are int32 here: proto3 enums are open, so the wire accepts the same.
+Built at the first question, since most sidecars never see a 400.
 """
 
 from functools import cache
@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from inspan_collector.formats.descriptors import message_classes
 
 TABLE: Final = """
+ExportTraceServiceRequest: resource_spans 1 *ResourceSpans
 ResourceSpans: resource 1 Resource, scope_spans 2 *ScopeSpans, schema_url 3 string
 Resource: attributes 1 *KeyValue, dropped_attributes_count 2 uint32, entity_refs 3 *EntityRef
 EntityRef: schema_url 1 string, type 2 string, id_keys 3 *string, description_keys 4 *string
@@ -46,6 +47,14 @@ def parse_fault(name: str, encoded: bytes) -> str | None:
     except DecodeError as error:
         return f"{name} does not parse: {error}"
     return None
+
+
+def parsed(body: bytes) -> Any:
+    """A request as a message of protobuf; None where it does not parse."""
+    try:
+        return _classes()["ExportTraceServiceRequest"].FromString(body)
+    except DecodeError:
+        return None
 
 
 def span_fault(encoded: bytes) -> str | None:

@@ -26,6 +26,7 @@ from inspan_collector.pipeline.destination import Destination
 from inspan_collector.pipeline.evidence import Suspicion
 from inspan_collector.pipeline.isolation import Isolation
 from inspan_collector.receipt import Receipt
+from inspan_collector.spool.row import Refused
 
 
 class Delivery:
@@ -212,8 +213,11 @@ class Delivery:
 
     def _quarantine(self, piece: Batch, status: int, message: str) -> None:
         destination = self.destination
+        at = destination.events.wall()
         for chunk in piece.chunks:
-            destination.quarantine.put(chunk.format, chunk.body, chunk.spans, status, message)
+            destination.quarantine.put(
+                Refused(destination.name, at, status, message, chunk.format, chunk.spans, chunk.body, str(chunk.agent))
+            )
         destination.queue.settle(piece.chunks, QUARANTINED, destination.clock())
         unasked = "cannot be sent, or failed each time while others were delivered: the log has the words"
         reason = f"refused for good with {status}" if status else unasked

@@ -8,24 +8,26 @@ from typing import Final, Protocol
 import msgspec
 
 from inspan_collector.batch import Limits
-from inspan_collector.chunk import Chunk
+from inspan_collector.chunk import Chunk, Custody
 from inspan_collector.config.model import DestinationConfig
+from inspan_collector.errors import MalformedChunk
 from inspan_collector.events import Events
-from inspan_collector.formats import Format, Head
+from inspan_collector.formats import FORMATS, Format, Head
 from inspan_collector.gate import PROBE_PAUSED, Gate
 from inspan_collector.histogram import BYTES, SECONDS, SPANS, Histogram
-from inspan_collector.ledger import DROPPED_QUEUE_FULL, ENQUEUED, MERGED, Ledger, QueueRefusal
+from inspan_collector.ledger import DROPPED_QUEUE_FULL, ENQUEUED, MERGED, REPLAYED, Ledger, QueueRefusal
 from inspan_collector.memory import Memory
 from inspan_collector.pipeline.evidence import Tally
 from inspan_collector.pipeline.line import Line
 from inspan_collector.pipeline.room import Room
 from inspan_collector.pledge import Pledge
-from inspan_collector.quarantine import Quarantine
+from inspan_collector.quarantine import MemoryQuarantine, Quarantine
 from inspan_collector.queue.journal import Journal
 from inspan_collector.queue.lanes import Lanes
 from inspan_collector.queue.queue import Queue
 from inspan_collector.queue.upserts import Upserts
 from inspan_collector.receipt import Receipt
+from inspan_collector.spool.row import Refused
 
 ENCODING: Final = 2  # batches at once that are joined and being compressed: more would only wait for a core, in memory
 DECISIONS: Final = ("delivered", "later", "isolate", "pause", "abandoned")
@@ -120,9 +122,10 @@ class Destination:
         self.line = Line(self.gate, clock, self.poke)
         self.attempts = asyncio.Semaphore(config.concurrency)
         self.encoding = asyncio.Semaphore(ENCODING)
+        self.memory = memory
         self.room = Room(memory, bounds.working_bytes)
         self.tally = Tally()
-        self.quarantine = Quarantine(events.wall)
+        self.quarantine: Quarantine = MemoryQuarantine(self.again)
         self.learned_bytes = self.max_batch_bytes
         self.searching: asyncio.Future[None] | None = None  # done when the search for a witness has ended
         self.hoping: asyncio.Future[None] | None = None  # the same, for those who wait for one and do not search
@@ -148,6 +151,46 @@ class Destination:
         if self.filled is not None:
             self.filled()
         return refusal
+
+    def again(self, refused: Sequence[Refused]) -> list[int]:
+        """Take spans out of quarantine into the queue, in order, while there is room. Returns the ids of those taken.
+
+        What this destination has no use for (any more) is passed over.
+        """
+        taken: dict[int, int] = {}
+        for each in refused:
+            heads = self._heads(each)
+            if heads is None:
+                continue
+            if not self._replay(each, heads):
+                break
+            taken[each.id] = each.spans
+        if taken:
+            message = "given to the destination again, out of quarantine"
+            self.events.note("replayed", self.name, message, spans=sum(taken.values()))
+        return list(taken)
+
+    def _heads(self, refused: Refused) -> Sequence[Head] | None:
+        """Of the spans, where their format has any; None where these cannot be sent here."""
+        if refused.format not in self.exporter.formats:
+            return None
+        try:
+            return FORMATS[refused.format].scan(refused.body).heads
+        except MalformedChunk:
+            return None
+
+    def _replay(self, refused: Refused, heads: Sequence[Head]) -> bool:
+        if not self.memory.reserve(len(refused.body)):
+            return False
+        custody = Custody(len(refused.body), self.memory.release)
+        agent = refused.agent or "replay"
+        chunk = custody.chunk(refused.format, refused.body, refused.spans, agent=agent, arrived=self.clock())
+        # Asked first: where the oldest make room for the new, a replay is not to drop what has not been tried yet.
+        if not self.queue.fits(chunk) or self.queue.offer(chunk, heads) is not None:
+            custody.drop()
+            return False
+        self.ledger.move(REPLAYED, ENQUEUED, refused.spans)  # the offer booked them as enqueued
+        return True
 
     def more_to_come(self) -> bool:
         """Whether something waits that can go without anything else being settled first."""

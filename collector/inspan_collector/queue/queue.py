@@ -93,6 +93,10 @@ class Queue:
             self.wake()
         return None
 
+    def fits(self, chunk: Chunk) -> bool:
+        """Whether it would be taken without anything else making room."""
+        return self._refusal(chunk) is None
+
     def _hold(self, agent: Hashable, size: int) -> None:
         """What this agent holds has grown by so many bytes."""
         self.held_bytes += size

@@ -8,9 +8,9 @@ TYPES = {getattr(FieldDescriptor, name): name[5:].lower() for name in dir(FieldD
 
 
 def official() -> dict[str, dict[str, tuple[int, str]]]:
-    """Every message that a trace can hold, with its fields as the table writes them."""
+    """A request and every message that it can hold, with its fields as the table writes them."""
     found = {}
-    waiting = [ExportTraceServiceRequest.DESCRIPTOR.fields_by_name["resource_spans"].message_type]
+    waiting = [ExportTraceServiceRequest.DESCRIPTOR]
     while waiting:
         message = waiting.pop()
         if message.name in found:

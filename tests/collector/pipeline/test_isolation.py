@@ -35,7 +35,7 @@ def test_spans_that_cannot_be_sent_are_quarantined_and_their_neighbours_delivere
             rig.post(format="span_json", body=body)
         await asyncio.sleep(1)
         assert [sorted(request) for request in upstream.requests] == [[1, 2, 4, 6]]
-        kept = rig.destination.quarantine.entries
+        kept = list(rig.destination.quarantine.kept.values())
         assert [(each.status, each.spans) for each in kept] == [(UNSENT, 1), (UNSENT, 1)]
         assert "cannot be sent in the upstream's format: start_timestamp: expected" in kept[0].message
         assert 'found "soon"' in kept[0].message

@@ -24,7 +24,7 @@ def post(rig: Rig, *spans: Span) -> None:
 
 
 def quarantined(rig: Rig) -> list[Span]:
-    return [span for entry in rig.destination.quarantine.entries for span in json.loads(entry.body)]
+    return [span for entry in rig.destination.quarantine.kept.values() for span in json.loads(entry.body)]
 
 
 def refused(puts: list[Put]) -> Counter[bytes]:
@@ -223,7 +223,7 @@ async def scenario(seed: int) -> None:
         await asyncio.sleep(PROBE_PAUSED + 1)
     assert keys(quarantined(rig)) == keys(bad)
     assert keys(upstream.delivered()) == keys([ELSEWHERE, *fine])
-    assert all(entry.spans == 1 for entry in rig.destination.quarantine.entries)
+    assert all(entry.spans == 1 for entry in rig.destination.quarantine.kept.values())
     assert_not_sent_again_but_as_probes(upstream.puts, rig.kinds().count("paused"))
     assert await rig.drained() == {
         "enqueued": 1 + len(fine) + len(bad),

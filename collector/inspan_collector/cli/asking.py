@@ -1,0 +1,56 @@
+"""How a command asks the running sidecar, over its control socket."""
+
+import argparse
+import http.client
+import json
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from inspan.wire import default_socket
+from inspan_collector.cli.send import UnixConnection
+from inspan_collector.config.model import CONTROL
+from inspan_collector.errors import InspanError
+
+# s; to replay or drop everything reads and writes 64 MiB of a destination on a disk that may be slow.
+TIMEOUT: Final = 600.0
+
+
+class Failed(InspanError):
+    """The command did not do what it was asked: exit code 1."""
+
+
+class Misused(InspanError):
+    """The command cannot be started so: exit code 2."""
+
+
+def add_control(parser: argparse.ArgumentParser) -> None:
+    """The option that names the control socket."""
+    parser.add_argument("--control", type=Path, metavar="PATH", help=f"default: {CONTROL} beside the agents' socket")
+
+
+def ask(arguments: argparse.Namespace, method: str, path: str, body: Any = None, **query: Any) -> Any:
+    """What the sidecar answers. query: what is None is left out. Raises Failed."""
+    where = arguments.control or default_socket().parent / CONTROL
+    said = urlencode({name: value for name, value in query.items() if value is not None})
+    connection = UnixConnection(where, TIMEOUT)
+    try:
+        payload = None if body is None else json.dumps(body).encode()
+        connection.request(method, f"{path}?{said}" if said else path, payload)
+        answer = connection.getresponse()
+        status, found = answer.status, json.loads(answer.read())
+    except PermissionError:
+        raise Failed(f"{where}: permission denied; run it as the user that the sidecar runs as, or as root") from None
+    except FileNotFoundError:
+        raise Failed(
+            f"{where}: no such socket; is a sidecar running (inspan run)? If its socket.path is elsewhere, "
+            "name its control.sock with --control"
+        ) from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        why = getattr(error, "strerror", None) or error or type(error).__name__
+        raise Failed(f"{where}: {why}; is a sidecar running (inspan run)?") from None
+    finally:
+        connection.close()
+    if status != http.client.OK:
+        raise Failed(found.get("error", f"the sidecar answered {status}"))
+    return found
