@@ -16,8 +16,8 @@ from aiohttp import web
 
 from inspan_collector.errors import InspanError
 from inspan_collector.quarantine import Entry, Quarantine, read_id, shown_id
+from inspan_collector.row import Refused
 from inspan_collector.sockets import BACKLOG, bound
-from inspan_collector.spool.row import Refused
 
 MODE: Final = 0o600
 STOP: Final = 0.5  # s for a command in hand at the end; what it has not asked for yet stays where it is

@@ -16,11 +16,11 @@ from inspan_collector.gate import STATES
 from inspan_collector.histogram import Histogram
 from inspan_collector.ledger import DROPPED, REFUSALS
 from inspan_collector.pipeline.destination import DECISIONS, Destination
+from inspan_collector.row import TROUBLES
 from inspan_collector.view import View
 
 D: Final = ["destination"]
 AGENT_STATES: Final = ("running", "completed", "lost")
-SPOOL_ERRORS: Final = ("full", "io", "corrupt")
 
 
 class Metrics(Collector):
@@ -108,9 +108,12 @@ class Metrics(Collector):
         yield self._gauge(
             "spool_spans", "Spans on disk with no copy in memory", lambda d: d.ledger.snapshot()["spooled"]
         )
-        yield _gauge("spool_bytes", "Bytes of the spool", [], {(): 0})
-        yield _gauge("spool_limit_bytes", "Most bytes of the spool", [], {(): 0})
-        yield _counter("spool_errors", "Failures of the disk", ["kind"], {(kind,): 0 for kind in SPOOL_ERRORS})
+        spool = self.view.spool
+        errors = dict.fromkeys(TROUBLES, 0) if spool is None else spool.scribe.errors
+        yield _gauge("spool_bytes", "Bytes of the spool", [], {(): 0 if spool is None else spool.size})
+        limit = 0 if spool is None else spool.config.max_bytes
+        yield _gauge("spool_limit_bytes", "Most bytes of the spool", [], {(): limit})
+        yield _counter("spool_errors", "Failures of the disk", ["kind"], {(k,): n for k, n in errors.items()})
         yield self._gauge("quarantine_spans", "Refused spans kept now", lambda d: d.quarantine.spans)
         yield self._counter("quarantine_evicted_spans", "Refused spans that made room", lambda d: d.quarantine.evicted)
 

@@ -17,20 +17,22 @@ from inspan_collector.events import Events
 from inspan_collector.exporters.file import FileExporter
 from inspan_collector.exporters.otlp import otlp_exporter
 from inspan_collector.exporters.sgp import sgp_exporter
+from inspan_collector.keeping import Keeping
 from inspan_collector.memory import Memory
 from inspan_collector.pipeline.destination import Destination, Exporter
 from inspan_collector.pipeline.intake import Intake
-from inspan_collector.pipeline.pipeline import Pipeline
 from inspan_collector.pipeline.portions import portion
 from inspan_collector.receiver.connections import Connections
 from inspan_collector.receiver.connections import Limits as ConnectionLimits
-from inspan_collector.receiver.door import Door
+from inspan_collector.receiver.dialects import NAMES
+from inspan_collector.receiver.door import ACK_TIMEOUT, Door
 from inspan_collector.receiver.door import Limits as DoorLimits
 from inspan_collector.receiver.http1 import Connection
 from inspan_collector.receiver.listener import listen_tcp, listen_unix
 from inspan_collector.view import View
 
 IN_HAND: Final = 2.0  # s for requests in hand when listening stops; agents are local and send at once
+PARTING: Final = 0.1  # s for the last answers to leave
 RECEIPT: Final = 1.0  # s between receipts of a drain: Kubernetes may end us at any moment
 STUCK: Final = 10.0  # s after the deadline at which a drain that has not ended shows in /livez
 IDLE_TRIM: Final = 5.0  # s without a span in custody, after which freed memory goes back to the system
@@ -71,6 +73,7 @@ class Service:
         self.stuck_at: float | None = None
         self.running: list[asyncio.Task[None]] = []
         self.ready = False
+        self.keeping = Keeping(config, self.events, NAMES)
         self._build_pipelines()
         self.door = self._build_door()
         self.connections = Connections(self._connection_limits(), self.door, self.loop)
@@ -82,8 +85,12 @@ class Service:
             intake=self.intake,
             connections=lambda: len(self.connections),
             now=self.loop.time,
+            spool=self.keeping.spool,
+            reposted=lambda: self.door.posts.reposted,
         )
-        self.control = Control(lambda: {each.name: each.quarantine for each in self.view.destinations})
+        self.control = Control(
+            lambda: {each.name: each.quarantine for each in self.view.destinations}, self.keeping.door()
+        )
         self.admin = Admin(self.view, ready=lambda: self.ready, stuck=self._stuck)
 
     def __repr__(self) -> str:
@@ -97,11 +104,13 @@ class Service:
                 stack.push_async_callback(pipeline.destination.exporter.close)
             running = self.running = [asyncio.create_task(pipeline.run()) for pipeline in self.pipelines]
             stack.push_async_callback(self._end, running)
+            stack.push_async_callback(self.keeping.close)
             if self.config.admin.listen is not None:
                 await self.admin.start(self.config.admin.listen)
                 stack.push_async_callback(self.admin.stop)
             _trim()  # of what the imports and the configuration took
             listeners = await stack.enter_async_context(self._listening())
+            await self.keeping.begin(list(self.door.receptions.values()), self.door.posts.remember)
             trimming = asyncio.create_task(self._trim_when_idle())
             stack.callback(trimming.cancel)
             self.door.draining = False
@@ -124,12 +133,16 @@ class Service:
         self.stuck_at = deadline + STUCK
         log.info("draining", extra={"kind": "draining", "seconds": float(self.config.drain.deadline)})
         receipts = asyncio.create_task(self._write_receipts())
+        # First of all: nobody has to give us more than a moment.
+        self.keeping.write_all()
         # Apps may still be flushing: not ready any more, but taking spans.
         self.ready = False
         await _first(stop.now.wait(), timeout=self.config.drain.linger)
         await listeners.aclose()
         self.door.draining = True
         await self._finish_in_hand(stop, deadline)
+        self.keeping.write_all()
+        await self.keeping.written(deadline)
         for pipeline in self.pipelines:
             pipeline.drain()
         empty = asyncio.gather(*running, return_exceptions=True)
@@ -144,7 +157,8 @@ class Service:
         patience = min(IN_HAND, deadline - self.loop.time())
         finishing = asyncio.create_task(self.connections.close(patience))
         await _first(stop.now.wait(), asyncio.shield(finishing), timeout=patience)
-        await self.connections.close(0.0)
+        self.door.waits.give_up()  # those who wait for the disk are told what we hold
+        await self.connections.close(PARTING)
         await finishing
 
     async def _end(self, running: list[asyncio.Task[None]]) -> None:
@@ -197,7 +211,7 @@ class Service:
         portions = portion(memory_limit(self.config, read_cgroup_limit()), self.config.destinations)
         self.memory = Memory(portions.custody, portions.working)
         self.pipelines = [
-            Pipeline(
+            self.keeping.pipeline(
                 Destination(
                     config,
                     make_exporter(config),
@@ -206,6 +220,7 @@ class Service:
                     events=self.events,
                     crowded=self._crowded,
                     clock=self.loop.time,
+                    journal=self.keeping.journal(config.name),
                 )
             )
             for config, bounds in zip(self.config.destinations, portions.destinations, strict=True)
@@ -227,6 +242,8 @@ class Service:
             accounts=[each.account_id for each in self.config.destinations if each.account_id is not None],
             fill=self.intake.fill,
             note=self.events.note,
+            durable=self.keeping.why_not,
+            ack_timeout=ACK_TIMEOUT if self.config.spool is None else self.config.spool.ack_timeout,
         )
 
     def _connection(self) -> Connection:

@@ -7,16 +7,17 @@ import msgspec
 
 from inspan_collector.config.destination import shown_url
 from inspan_collector.events import Events
-from inspan_collector.ledger import MERGED, Reception
+from inspan_collector.ledger import MERGED, SPOOLED, Reception
 from inspan_collector.memory import Memory
 from inspan_collector.pipeline.destination import Destination
 from inspan_collector.pipeline.intake import Intake
 from inspan_collector.pipeline.pipeline import Pipeline
 from inspan_collector.queue.upserts import Upserts
+from inspan_collector.spool.spool import Spool
 
 
 class View(msgspec.Struct, frozen=True):
-    """A running service, for those who only read. now: loop time in seconds."""
+    """A running service, for those who only read. reposted: posts that came again. now: loop time in seconds."""
 
     pipelines: Sequence[Pipeline]
     receptions: Sequence[Reception]
@@ -24,6 +25,8 @@ class View(msgspec.Struct, frozen=True):
     events: Events
     intake: Intake
     connections: Callable[[], int]
+    spool: Spool | None
+    reposted: Callable[[], int]
     now: Callable[[], float]
 
     @property
@@ -50,7 +53,15 @@ class View(msgspec.Struct, frozen=True):
             },
             "destinations": {d.name: {k: v for k, v in d.ledger.snapshot().items() if v} for d in self.destinations},
             "imbalance": self.imbalance(),
-        }
+        } | self._on_disk()
+
+    def _on_disk(self) -> dict[str, Any]:
+        """Spans that the next life will find, and whether it will find the volume."""
+        if self.spool is None:
+            return {}
+        spooled = sum(d.ledger.balances[SPOOLED] for d in self.destinations)
+        lifetime = self.spool.config.lifetime
+        return {"spooled": spooled, "at_risk": 0 if lifetime == "persistent" else spooled, "lifetime": lifetime}
 
     def status(self) -> dict[str, Any]:
         """Everything an operator asks for first. Numbers and reasons only, never what a span says."""
@@ -59,8 +70,21 @@ class View(msgspec.Struct, frozen=True):
             "memory": {"bytes": self.memory.used, "limit_bytes": self.memory.limit},
             "connections": self.connections(),
             "accepted_without_use": self.intake.unkept,
+            "reposted": self.reposted(),
+            "spool": None if self.spool is None else self._spool(self.spool),
             "destinations": [self._destination(pipeline) for pipeline in self.pipelines],
             "events": self.events.sequence,
+        }
+
+    def _spool(self, spool: Spool) -> dict[str, Any]:
+        return {
+            "path": str(spool.config.path),
+            "mode": spool.config.mode,
+            "lifetime": spool.config.lifetime,
+            "trouble": spool.why_not(),
+            "bytes": spool.size,
+            "limit_bytes": int(spool.config.max_bytes),
+            "strangers": {name: total.spans for name, total in spool.strangers.items()},
         }
 
     def _destination(self, pipeline: Pipeline) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from tests.collector.rig import Running, destination
 from inspan_collector.control import Control
 from inspan_collector.errors import ConfigError, StartError
 from inspan_collector.quarantine import MemoryQuarantine
+from inspan_collector.row import Refused, Trouble
 from inspan_collector.sink import Behaviour, Sink
-from inspan_collector.spool.row import Refused, Trouble
 
 JSON = "application/json"
 TRACES = "/v1/traces"

@@ -17,8 +17,8 @@ from tests.collector.sink.posts import put
 
 from inspan_collector.exporters.verdict import MAX_MESSAGE
 from inspan_collector.quarantine import MemoryQuarantine
+from inspan_collector.row import Refused
 from inspan_collector.sink import Sink
-from inspan_collector.spool.row import Refused
 
 JSON = "application/json"
 BATCH = "/v5/spans/batch"

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from inspan.wire import ACK, AGENT, CUSTODY, SEQUENCE, SPANS, TRACES
 from inspan_collector.cli.asking import Failed
 from inspan_collector.cli.send import UnixConnection
-from inspan_collector.spool.row import Row
+from inspan_collector.row import Row
 
 # s without one row taken: an upstream that is down fills the queue, and then only its return makes room. Long enough
 # for a restart of either; and a replay that stops can be taken up again.

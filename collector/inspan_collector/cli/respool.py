@@ -17,7 +17,7 @@ from inspan_collector.cli.asking import Failed, Misused, add_control, ask
 from inspan_collector.cli.posting import Poster
 from inspan_collector.cli.rows import SpoolFile, exported, is_export
 from inspan_collector.cli.terminal import Progress, note, safe, say, say_json
-from inspan_collector.spool.row import Row, Trouble
+from inspan_collector.row import Row, Trouble
 from inspan_collector.spool.store import Store
 
 NAMED: Final = 10  # rows that were refused and are named; the rest is counted

@@ -14,8 +14,8 @@ import msgspec
 
 from inspan_collector.cli.asking import Failed
 from inspan_collector.cli.terminal import note
+from inspan_collector.row import Row, Trouble
 from inspan_collector.spool.reading import Page
-from inspan_collector.spool.row import Row, Trouble
 from inspan_collector.spool.salvage import salvage
 from inspan_collector.spool.store import Store
 

@@ -16,7 +16,7 @@ from inspan_collector.cli.asking import Failed, Misused
 from inspan_collector.cli.rows import Line, SpoolFile, total_json
 from inspan_collector.cli.run import add_config, read_config
 from inspan_collector.cli.terminal import Progress, age, note, prepare, safe, say, say_json, size, table
-from inspan_collector.spool.row import Total, Trouble
+from inspan_collector.row import Total, Trouble
 from inspan_collector.spool.store import Store
 from inspan_collector.spool.verify import verify
 

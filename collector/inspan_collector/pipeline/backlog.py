@@ -76,6 +76,7 @@ class Backlog:
         self.held_back = False  # a drain that leaves what is on disk to the next life
         self.full = False  # room is to be made for fresh spans
         self.former = Former()
+        self.reopened: Callable[[], None] = lambda: None  # told when the disk works again
         self.settled = False  # whether what a former life left is in the books
 
     def __repr__(self) -> str:
@@ -349,6 +350,10 @@ class Backlog:
         self.former = former
         self.destination.ledger.move(RECOVERED, SPOOLED, former.held)
 
+    def asked(self) -> Sequence[int]:
+        """Rows of a former life of which it must be known whether they are there."""
+        return [] if self.settled else [*self.former.gone, *self.former.again]
+
     def found(self, total: Total, present: Mapping[int, int], *, salvaged: bool) -> None:
         """The disk can be read: bring the books in line with what is there.
 
@@ -368,9 +373,12 @@ class Backlog:
             ledger.move(RECOVERED, SPOOLED, -lost)
         if not self.settled and self.spans():
             self.destination.events.record("backlog", name, "spans of a former life are on disk", spans=self.spans())
-        self.settled = self.open = True
+        again, self.settled = self.settled, True
+        self.open = True
         share.cursor = 0
         ledger.publish()
+        if again and (salvaged or share.always):
+            self.reopened()
         self.destination.poke()
 
     def lost(self) -> None:

@@ -26,7 +26,7 @@ from inspan_collector.pipeline.destination import Destination
 from inspan_collector.pipeline.evidence import Suspicion
 from inspan_collector.pipeline.isolation import Isolation
 from inspan_collector.receipt import Receipt
-from inspan_collector.spool.row import Refused
+from inspan_collector.row import Refused
 
 
 class Delivery:
@@ -214,10 +214,14 @@ class Delivery:
     def _quarantine(self, piece: Batch, status: int, message: str) -> None:
         destination = self.destination
         at = destination.events.wall()
+        journal = destination.journal
         for chunk in piece.chunks:
-            destination.quarantine.put(
-                Refused(destination.name, at, status, message, chunk.format, chunk.spans, chunk.body, str(chunk.agent))
+            refused = Refused(
+                destination.name, at, status, message, chunk.format, chunk.spans, chunk.body, str(chunk.agent)
             )
+            # Were we killed before it is in quarantine on disk, its row is sent again.
+            rows = journal.surrender(chunk.seqs, again=True) if journal is not None else ()
+            destination.quarantine.put(refused, rows)
         destination.queue.settle(piece.chunks, QUARANTINED, destination.clock())
         unasked = "cannot be sent, or failed each time while others were delivered: the log has the words"
         reason = f"refused for good with {status}" if status else unasked

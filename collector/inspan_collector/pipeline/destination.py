@@ -27,7 +27,7 @@ from inspan_collector.queue.lanes import Lanes
 from inspan_collector.queue.queue import Queue
 from inspan_collector.queue.upserts import Upserts
 from inspan_collector.receipt import Receipt
-from inspan_collector.spool.row import Refused
+from inspan_collector.row import Refused
 
 ENCODING: Final = 2  # batches at once that are joined and being compressed: more would only wait for a core, in memory
 DECISIONS: Final = ("delivered", "later", "isolate", "pause", "abandoned")
@@ -100,6 +100,7 @@ class Destination:
         self.exporter = exporter
         self.events = events
         self.clock = clock
+        self.journal = journal
         self.ledger = Ledger(config.name)
         self.max_batch_bytes = min(int(config.batch.max_bytes), bounds.working_bytes // exporter.working)
         limits = Limits(config.batch.max_spans, self.max_batch_bytes, config.batch.linger)
@@ -186,7 +187,9 @@ class Destination:
         agent = refused.agent or "replay"
         chunk = custody.chunk(refused.format, refused.body, refused.spans, agent=agent, arrived=self.clock())
         # Asked first: where the oldest make room for the new, a replay is not to drop what has not been tried yet.
-        if not self.queue.fits(chunk) or self.queue.offer(chunk, heads) is not None:
+        # What leaves quarantine on disk is put on disk again first.
+        pledge = Pledge(_unheard) if self.journal is not None else None
+        if not self.queue.fits(chunk) or self.queue.offer(chunk, heads, pledge) is not None:
             custody.drop()
             return False
         self.ledger.move(REPLAYED, ENQUEUED, refused.spans)  # the offer booked them as enqueued
@@ -248,3 +251,7 @@ class Destination:
         """A body of this size was delivered: where it was about as large as allowed, allow a little more."""
         if delivered_bytes >= self.learned_bytes * FULL and self.learned_bytes < self.max_batch_bytes:
             self.learned_bytes = min(self.max_batch_bytes, int(self.learned_bytes * RAISE) + 1)
+
+
+def _unheard(kept: bool) -> None:
+    del kept

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from inspan_collector.spool.row import Refused
+from inspan_collector.row import Refused
 
 MAX_MESSAGE: Final = 500  # characters of the upstream's words that are kept
 MEMORY: Final = 1 << 62  # ids above are of memory; no store counts so far

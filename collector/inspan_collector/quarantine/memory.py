@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from inspan_collector.quarantine.kept import MEMORY, Again, Entry, bounded
-from inspan_collector.spool.row import Refused
+from inspan_collector.row import Refused
 
 MAX_BYTES: Final = 4 << 20  # a destination; enough to look at, little beside the memory budget
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from inspan_collector.quarantine.kept import MEMORY, Again, Entry, bounded
 from inspan_collector.quarantine.memory import MemoryQuarantine
-from inspan_collector.spool.row import ROW, Refused, Total, Trouble, Write
+from inspan_collector.row import ROW, Refused, Total, Trouble, Write
 
 if TYPE_CHECKING:  # a sidecar without a spool has no use for SQLite
     from inspan_collector.spool.store import Store

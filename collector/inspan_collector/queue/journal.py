@@ -59,6 +59,10 @@ class Journal(Protocol):
         """These have their fate."""
         ...
 
+    def surrender(self, seqs: Iterable[int], *, again: bool = False) -> list[int]:
+        """These have their fate: the rows that stand for them, which the caller erases. again: see Page.settled."""
+        ...
+
     def keep(self, seqs: Iterable[int]) -> None:
         """These are held no more, and their rows, which are durable, stay: they are spooled."""
         ...

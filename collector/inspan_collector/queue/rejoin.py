@@ -1,7 +1,7 @@
 """Rows that come back from disk, and the copies of the same spans that they meet.
 
-Which is the later one their seqs say. A row that is spooled is later than a copy of its span that is in flight: that one
-was looked up on disk before it was sent.
+Which is the later one their seqs say. A row that is spooled is later than a copy of its span that is in flight: that
+one was looked up on disk before it was sent.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -23,8 +23,8 @@ Arrived = Callable[[float], float]  # the loop time of a time of the wall clock
 
 class Rejoined(msgspec.Struct):
     """What became of rows. send: chunks to be in flight, of rows in `sent`. behind: rows that wait behind what is in
-    flight, and bytes of memory that they take. lost: rows, by seq, that lost: each to what waits by this key, None where
-    it lost to another row. late: waiting chunks that lost to a row.
+    flight, and bytes of memory that they take. lost: rows, by seq, that lost: each to what waits by this key, None
+    where it lost to another row. late: waiting chunks that lost to a row.
     """
 
     send: list[Chunk] = []

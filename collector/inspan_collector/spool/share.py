@@ -43,12 +43,11 @@ class Page(Protocol):
 class Share:
     """See queue.Journal. always: all that is offered is written. wall: seconds since the epoch of a loop time."""
 
-    def __init__(
-        self, destination: str, disk: Disk, page: Page, *, always: bool, wall: Callable[[float], float]
-    ) -> None:
+    page: Page  # given before the first span comes
+
+    def __init__(self, destination: str, disk: Disk, *, always: bool, wall: Callable[[float], float]) -> None:
         self.destination = destination
         self.disk = disk
-        self.page = page
         self.always = always
         self.wall = wall
         self.stands: dict[int, int] = {}  # by the seq of what is held, that of the row
@@ -181,9 +180,19 @@ class Share:
         Sent before that, and killed in between, a later copy would be followed by an earlier one in the next life.
         """
         while not self.replacing.isdisjoint(seqs):
-            if self.landing is None:
-                self.landing = asyncio.get_running_loop().create_future()
-            await asyncio.wait({self.landing})
+            await asyncio.wait({self._landing()})
+
+    async def written(self, timeout: float) -> None:
+        """Wait until what is on its way is durable or has failed, at most so many seconds."""
+        end = asyncio.get_running_loop().time() + timeout
+        while self.unwritten and (left := end - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait({self._landing()}, timeout=left)
+
+    def _landing(self) -> "asyncio.Future[None]":
+        """Done when something has landed, or failed."""
+        if self.landing is None:
+            self.landing = asyncio.get_running_loop().create_future()
+        return self.landing
 
     def _durable(self, row: Row) -> None:
         self.origins.pop(row.seq, None)
@@ -286,7 +295,7 @@ class Share:
         self._forget(noted)
 
     def _forget(self, noted: int) -> None:
-        """Notes go in the order in which they were made: while a write is undone, what it is to erase must stay noted."""
+        """Notes go in the order in which they were made: of a write that is undone they must stay."""
         self.unforgotten += noted
         if not self.undone and not self.retried:
             self.page.forget(self.unforgotten)

@@ -9,7 +9,8 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 from inspan_collector.config.model import SpoolConfig
 from inspan_collector.events import Events
 from inspan_collector.row import Total, Trouble, Write
-from inspan_collector.spool.scribe import Opened, Scribe
+from inspan_collector.spool.disk import Opened
+from inspan_collector.spool.scribe import Scribe
 from inspan_collector.spool.share import Share
 from inspan_collector.spool.store import COUNTER_BITS, Applied, Store
 
@@ -54,16 +55,21 @@ class Spool:
         self.pending = 0  # bytes on their way
         self.next = UNKNOWN
         self.outbox: list[Write] = []
-        self.open = False
+        self.started = False
+        self.open = False  # its rows can be read, and the books know them
         self.strangers: dict[str, Total] = {}  # destinations that are not configured any more
         self.remembered: Callable[[Sequence[tuple[bytes, bytes]]], None] = lambda _: None
         self.evicted: Callable[[Applied], None] = lambda _: None
+        self.quarantined: Callable[[Mapping[str, Total]], None] = lambda _: None  # told what is in quarantine
+        self.about_to_open: Callable[[], None] = lambda: None  # told before what is found is booked
+        self.first = asyncio.Event()  # the disk has said something, good or bad
 
     def __repr__(self) -> str:
         return f"<Spool {self.config.path} {self.size} of {self.config.max_bytes} bytes, {self.why_not() or 'ready'}>"
 
     def start(self) -> None:
         """Begin to open the file. `opened` and `troubled` come on the loop."""
+        self.started = True
         self.scribe.start()
 
     async def stop(self, timeout: float) -> bool:
@@ -132,7 +138,8 @@ class Spool:
         self.evicted(applied)
 
     def _troubled(self, trouble: Trouble) -> None:
-        self.events.record(f"spool_{trouble.kind}", "", f"spool: {trouble}")
+        self.first.set()
+        self.events.record(f"spool_{trouble.kind}", "", f"{trouble}")
         if self.open and trouble.kind != "full":
             self.open = False
             for reader in self.readers.values():
@@ -141,6 +148,7 @@ class Spool:
     def _opened(self, opened: Opened) -> None:
         if self.next == UNKNOWN:
             self.next = opened.epoch << COUNTER_BITS
+        self.about_to_open()
         self.remembered(opened.posts)
         rows = [row for reader in self.readers.values() for row in reader.asked()]
         attached = [row for share in self.shares.values() for row in share.attached]
@@ -152,6 +160,7 @@ class Spool:
             return  # it will be opened again
         totals, asked, attached = found.totals, found.asked, found.attached
         self.open = True
+        self.size = found.size
         self.strangers = {name: total for name, total in totals.items() if name not in self.shares}
         for name, total in self.strangers.items():
             message = f"spans of {name}, which is no destination here, are kept on disk; see inspan spool replay"
@@ -161,6 +170,8 @@ class Spool:
             present = {seq: spans for seq, (owner, spans) in asked.items() if owner == name}
             self.readers[name].found(totals.get(name, Total()), present, salvaged=opened.how == "fresh")
             share.retry()
+        self.quarantined(found.refused)
+        self.first.set()
 
 
 class Found(NamedTuple):
@@ -169,10 +180,12 @@ class Found(NamedTuple):
     totals: dict[str, Total]
     asked: dict[int, tuple[str, int]]
     attached: dict[int, tuple[str, int]]
+    refused: dict[str, Total]
+    size: int
 
 
 def _look(rows: Sequence[int], attached: Sequence[int], store: Store) -> Found:
-    return Found(store.totals(), store.present(rows), store.present(attached))
+    return Found(store.totals(), store.present(rows), store.present(attached), store.refused_totals(), store.size)
 
 
 def _tell(future: "asyncio.Future[T]", answer: T | Trouble) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from inspan_collector.cli.asking import Failed
 from inspan_collector.cli.posting import LONGEST, PATIENCE, Poster
-from inspan_collector.spool.row import Row
+from inspan_collector.row import Row
 
 ROW = Row(7, "up", "otlp_json", 1, 1.0, "", b'{"resourceSpans":[]}')
 

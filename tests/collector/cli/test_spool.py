@@ -14,7 +14,7 @@ from tests.collector.cli.typed import PATIENCE, at_a_terminal, inspan
 from tests.collector.sink.posts import otlp, otlp_json
 from tests.sidecar import Sidecar
 
-from inspan_collector.spool.row import Refused, Row, Write
+from inspan_collector.row import Refused, Row, Write
 from inspan_collector.spool.store import Store
 
 PLAIN = b'[{"id":"s%d","trace_id":"t","start_timestamp":"2026-01-01T00:00:00Z","end_timestamp":"2026-01-01T00:00:01Z"}]'

@@ -50,7 +50,9 @@ class Rig:
         self.disk = disk
         self.spool = msgspec.convert(spool or {}, SpoolConfig, dec_hook=decode)
         self.page = ModelPage()
-        share = disk and Share("up", disk, self.page, always=self.spool.mode == "always", wall=lambda at: EPOCH + at)
+        share = disk and Share("up", disk, always=self.spool.mode == "always", wall=lambda at: EPOCH + at)
+        if share:
+            share.page = self.page
         self.destination = Destination(
             settings,
             upstream,

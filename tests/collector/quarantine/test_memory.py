@@ -3,7 +3,7 @@ from itertools import count
 from inspan_collector.quarantine import Entry, MemoryQuarantine, read_id, shown_id
 from inspan_collector.quarantine.kept import MAX_MESSAGE, MEMORY
 from inspan_collector.quarantine.memory import MAX_BYTES
-from inspan_collector.spool.row import Refused
+from inspan_collector.row import Refused
 
 
 def refused(body: bytes = b"body", spans: int = 1, message: str = "", status: int = 400) -> Refused:

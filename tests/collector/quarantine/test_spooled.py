@@ -12,7 +12,7 @@ from tests.virtual_time import run
 from inspan_collector.quarantine import SpoolQuarantine
 from inspan_collector.quarantine.kept import MEMORY
 from inspan_collector.quarantine.spooled import MAX_WRITING, PATIENCE
-from inspan_collector.spool.row import ROW, Refused, Row, Total, Trouble, Write
+from inspan_collector.row import ROW, Refused, Row, Total, Trouble, Write
 from inspan_collector.spool.store import Store
 
 T = TypeVar("T")
