@@ -38,8 +38,7 @@ class Database:
         self.execute = connection.execute
         self.names: dict[int, str] = {}
         self.ids: dict[str, int] = {}
-        for number, name in self.execute("select id, name from names"):
-            self._know(number, name)
+        self._learn()
 
     @classmethod
     def open(cls, path: Path, steps: Sequence[Sequence[str]] = MIGRATIONS) -> "Database":
@@ -98,10 +97,20 @@ class Database:
             self._know(number, name)
         return number
 
+    def known(self, number: int) -> str | None:
+        """The name of this number, None where there is none."""
+        if number not in self.names:
+            self._learn()  # one who looks meets names that the sidecar gave since
+        return self.names.get(number)
+
     def name(self, number: int) -> str:
-        if (name := self.names.get(number)) is None:
+        if (name := self.known(number)) is None:
             raise Damaged(f"name {number} is not in the list of names")
         return name
+
+    def _learn(self) -> None:
+        for number, name in self.execute("select id, name from names").fetchall():
+            self._know(number, name)
 
     def _know(self, number: int, name: str) -> None:
         self.names[number] = name

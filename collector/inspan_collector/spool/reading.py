@@ -73,7 +73,7 @@ class Rows:
     def row(self, seq: int, destination: int, format: int, *columns: Any) -> Row:
         """A row of its columns, with `fault` where they are not what was written."""
         spans, arrived, agent, body, key, ended, crc = columns
-        name = self.database.names.get(format, f"number {format}")
+        name = self.database.known(format) or f"number {format}"
         row = Row(seq, self.database.name(destination), name, spans, arrived, agent, body, key, bool(ended))
         if row_crc(row) != crc:
             row.fault = DAMAGED

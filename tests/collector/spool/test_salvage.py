@@ -133,6 +133,23 @@ def test_garbage_in_the_middle_of_the_log_costs_only_what_was_there(
         assert len(read(sqlite, "a")) < len(found)  # SQLite stops at the first bad frame
 
 
+def test_a_frame_with_a_page_of_garbage_is_known_by_its_sum(tmp_path: Path, path: Path, store: Store, into: Store):
+    left, _ = grown(tmp_path, path, store)
+    garbage(log_of(left), frame(20) + 24 + 100, 1000)
+    assert salvage(left, into).skipped == 1
+
+
+def test_a_commit_that_was_cut_off_never_was(tmp_path: Path, path: Path, store: Store, into: Store):
+    rows = [row(seq, to="a", body=os.urandom(40_000)) for seq in range(10)]
+    put(store, *rows)
+    store.apply([Write(erase=[found.seq for found in rows[:5]], put=[row(seq, to="a") for seq in range(50, 60)])])
+    left = left_by_a_kill(path, tmp_path / "left.db")
+    with log_of(left).open("r+b") as log:
+        log.truncate(log_of(left).stat().st_size - PAGE)
+    salvage(left, into)
+    assert everything(into) == rows
+
+
 def test_a_log_with_a_header_of_garbage_is_read(tmp_path: Path, path: Path, store: Store, into: Store):
     left, rows = grown(tmp_path, path, store)
     garbage(log_of(left), 0, 32)

@@ -110,7 +110,7 @@ def test_what_is_in_hand_is_passed_over_and_looked_at(store: Store):
     assert store.totals({EPOCH, EPOCH + 1}) == {"sgp": Total(3, 9, 3 * (4 + ROW), 2.0)}
 
 
-@pytest.mark.parametrize("change", ["body = x'00'", "spans = 4", "ended = 0", "key = x'00'", "seq = 99"])
+@pytest.mark.parametrize("change", ["body = x'00'", "spans = 4", "ended = 0", "key = x'00'", "seq = 99", "format = 99"])
 def test_a_row_that_changed_on_disk_comes_with_its_fault(path: Path, change: str):
     with opened(path) as store:
         put(store, row(1))
@@ -208,8 +208,9 @@ def test_looking_changes_nothing_and_sees_what_a_sidecar_writes(path: Path, stor
     put(store, row(1))
     with opened(path, Store.read_only) as looking:
         assert numbers(read(looking)) == [1]
-        put(store, row(2))
+        put(store, row(2), row(3, to="new since"))
         assert numbers(read(looking)) == [1, 2]
+        assert set(looking.totals()) == {"sgp", "new since"}
         with pytest.raises(Trouble, match="readonly"):
             erase(looking, 1)
     store.close()
