@@ -1,10 +1,12 @@
 """What the Scribe makes of a disk that fails: told once, healed by itself, and nothing lost that can be read."""
 
 import os
+import random
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -103,6 +105,53 @@ def test_a_disk_that_fails_every_commit_is_tried_once_a_tick_and_keeps_a_few_fil
         assert desk.seqs() == [1, 2]
         assert len(beside(path, "salvaged")) <= 3 and beside(path, "aside") == []
         assert [found.how for found in desk.opened] == ["first", *["fresh"] * (len(desk.opened) - 1)]
+
+
+def test_a_disk_that_fails_again_at_once_is_left_for_a_tick(path: Path):
+    with Desk(path, open_store=failing(2), tick=HOURS) as desk:
+        desk.until_opened()
+        desk.scribe.tried_at = -HOURS
+        assert desk.put(row(1)) is not None
+        desk.until_opened(2)
+        assert desk.put(row(2)) is not None
+        assert desk.scribe.stop(PATIENCE)  # after that the thread has done all that it would
+        desk.run()
+        assert len(desk.opened) == 2
+
+
+def test_nobody_waits_for_a_salvage(path: Path):
+    may, opening = threading.Event(), threading.Event()
+
+    def open_store(path: Path, **above: int) -> Store:
+        if desk.opened or desk.scribe.trouble is not None:
+            opening.set()
+            assert may.wait(PATIENCE)
+        return slow_then_failing(path, **above)
+
+    class SlowThenFailing(Store):
+        def apply(self, writes):
+            if desk.scribe.trouble is None and not opening.is_set():
+                assert queued.wait(PATIENCE)
+                raise Trouble("io", "as an fsync says it")
+            return super().apply(writes)
+
+    slow_then_failing, queued = SlowThenFailing.open, threading.Event()
+    answers: list[Trouble | None] = []
+    desk = Desk(path, open_store=open_store)
+    with desk:
+        desk.until_opened()
+        desk.scribe.write([Write(put=[row(0)], done=answers.append)])
+        desk.until(lambda: not desk.scribe.jobs)
+        desk.scribe.write([Write(put=[row(seq)], done=answers.append) for seq in range(1, 5)])
+        queued.set()
+        desk.until(lambda: len(answers) == 5)
+        assert all(answer is not None and answer.kind == "io" for answer in answers)
+        desk.until(opening.is_set)
+        assert desk.put(row(6)) is not None
+        assert isinstance(desk.ask(read), Trouble)
+        may.set()
+        desk.until_opened(2)
+        assert desk.put(row(7)) is None
 
 
 def test_where_the_fresh_file_fails_too_the_old_one_is_kept_until_one_can_be_made(path: Path):
@@ -223,6 +272,21 @@ def test_a_file_that_cannot_be_read_is_given_time_before_it_is_given_up(path: Pa
         assert beside(path, "aside") == beside(path, "salvaged") == []
 
 
+def test_a_file_that_can_never_be_read_makes_way_in_the_end(path: Path):
+    with opened(path) as store:
+        put(store, row(1))
+    first = path.stat().st_ino
+
+    def open_store(path: Path, **above: int) -> Store:
+        if path.exists() and path.stat().st_ino == first:
+            raise Trouble("io", "this file cannot be read")
+        return Store.open(path, **above)
+
+    with Desk(path, open_store=open_store) as desk:
+        assert desk.until_opened().how == "fresh"
+        assert desk.seqs() == [1]
+
+
 # Files that go away
 
 
@@ -274,6 +338,21 @@ def test_no_write_is_called_done_that_went_into_a_removed_file(path: Path):
         assert desk.put(row(2)) is None
     with opened(path) as store:
         assert numbers(read(store)) == [2]
+
+
+def test_nor_one_whose_file_was_removed_while_it_was_written(path: Path):
+    class Robbed(Store):
+        def apply(self, writes):
+            applied = super().apply(writes)
+            if path.exists() and not stolen:
+                stolen.append(path.rename(path.with_name("stolen")))
+            return applied
+
+    stolen: list[Path] = []
+    with Desk(path, open_store=Robbed.open) as desk:
+        failed = desk.put(row(1))
+        assert failed is not None and failed.kind == "corrupt"
+        assert desk.until_opened(2).how == "fresh"
 
 
 def test_a_file_that_was_put_in_the_place_of_ours_is_used_and_ours_goes_into_it(path: Path, tmp_path: Path):
@@ -387,3 +466,34 @@ print("healed")
         command = [sys.executable, "-c", code, folder, *sys.path]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "healed\n", done.stderr
+
+
+def test_whatever_came_and_went_before_it_the_fresh_file_has_just_what_was_there(path: Path) -> None:
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    alive: set[int] = set()
+    number = 0
+    with Desk(path) as desk:
+        for times in range(1, 7):
+            desk.until_opened(times)
+            for _ in range(chance.randint(20, 60)):
+                writes = []
+                for _ in range(chance.randint(1, 20)):
+                    gone = chance.sample(sorted(alive), min(len(alive), chance.randint(0, 3)))
+                    number += 1
+                    writes.append(Write(put=[large(number, chance.choice((4, 400, 40_000, 400_000)))]))
+                    writes.append(Write(erase=[EPOCH + seq for seq in gone]))
+                    alive = (alive - set(gone)) | {number}
+                assert desk.write_all(writes) == [None] * len(writes)
+            desk.run()
+            if chance.random() < 0.5:
+                desk.ask(lambda store: store.checkpoint())
+            desk.ask(found_corrupt)
+            found = desk.until_opened(times + 1)
+            assert found.salvaged is not None and found.salvaged.rows == len(alive)
+            assert set(desk.seqs()) == alive
+
+
+def found_corrupt(store: Store) -> None:
+    raise Trouble("corrupt", "as a page that makes no sense says it")

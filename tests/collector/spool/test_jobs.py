@@ -52,6 +52,13 @@ def test_a_question_waits_for_the_writes_before_it_and_holds_none_up():
     assert not jobs
 
 
+def test_questions_are_answered_in_their_order():
+    first, second = question(), question()
+    jobs = jobs_of(first, second)
+    jobs.take()
+    assert jobs.question() is first and jobs.question() is second
+
+
 def test_what_is_put_back_comes_first_and_in_order():
     jobs = jobs_of(put(3))
     jobs.put_back([put(1), put(2)])
