@@ -146,8 +146,6 @@ class Spool:
                 reader.lost()
 
     def _opened(self, opened: Opened) -> None:
-        if self.next == UNKNOWN:
-            self.next = opened.epoch << COUNTER_BITS
         self.about_to_open()
         self.remembered(opened.posts)
         rows = [row for reader in self.readers.values() for row in reader.asked()]
@@ -159,6 +157,8 @@ class Spool:
         if isinstance(found, Trouble):
             return  # it will be opened again
         totals, asked, attached = found.totals, found.asked, found.attached
+        if self.next == UNKNOWN:
+            self.next = max(opened.epoch << COUNTER_BITS, found.highest + 1)
         self.open = True
         self.size = found.size
         self.strangers = {name: total for name, total in totals.items() if name not in self.shares}
@@ -182,6 +182,7 @@ class Found(NamedTuple):
     attached: dict[int, tuple[str, int]]
     refused: dict[str, Total]
     size: int
+    highest: int
 
 
 def _look(rows: Sequence[int], attached: Sequence[int], store: Store) -> Found:

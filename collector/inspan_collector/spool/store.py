@@ -176,6 +176,12 @@ class Store:
         with told(self.path):
             return self._rows.totals(skip)
 
+    def highest(self) -> int:
+        """The highest seq of all rows, 0 without any."""
+        with told(self.path):
+            ((highest,),) = self.database.execute("select coalesce(max(seq), 0) from rows").fetchall()
+            return int(highest)
+
     def present(self, seqs: Iterable[int]) -> dict[int, tuple[str, int]]:
         """Destination and spans of those that are there."""
         with told(self.path):

@@ -48,7 +48,6 @@ DELIVERED = {
         Receipt(1, "full"),
     ),
 }
-DATE = formatdate(time.time() + 60, usegmt=True)
 REFUSED = {
     "400": (answer(400, b"no"), Isolate, "400"),
     "409": (answer(409), Isolate, "409"),
@@ -94,12 +93,13 @@ async def test_everything_else_asks_for_a_decision(said: bytes | Deed, decision:
     [
         ("retry-after: 7", 7, 7),
         ("Retry-After-Ms: 250", 0.25, 0.25),
-        (f"Retry-After: {DATE}", 30, 60),
+        ("Retry-After: {in_a_minute}", 30, 60),
         ("retry-after: soon", None, None),
         ("x: y", None, None),
     ],
 )
 async def test_retry_after_is_read_from_the_answer(header: str, low: float | None, high: float | None) -> None:
+    header = header.format(in_a_minute=formatdate(time.time() + 60, usegmt=True))
     async with Upstream(answer(429, b"", header)) as upstream, exporting(upstream.url) as (send, _):
         with pytest.raises(Later) as later:
             await send(otlp("a"))
