@@ -7,7 +7,7 @@ from tests.e2e.sink_process import SinkProcess
 from tests.faults.rig import LONG, Agents, Watch, add_up, behave, config
 from tests.sidecar import Sidecar
 
-SECONDS: Final = 120.0 if LONG else 7.0
+SECONDS: Final = 120.0 if LONG else 5.0
 BUDGET: Final = 64 << 20  # bytes, memory.max_bytes
 SPAN: Final = 10_000  # bytes: prompts, and large enough to fill the budget in a short run
 BATCH: Final = 4 << 20  # bytes
