@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 import urllib.request
@@ -28,9 +29,15 @@ class Agents(Process):
     def __init__(
         self, folder: Path, socket: Path, seed: int, *flags: str, number: int = 1, prefix: tuple[str, ...] = ()
     ):
+        self.prefix = prefix
         argv = [*prefix, sys.executable, str(Path(__file__).parent / "agents.py"), "--socket", str(socket)]
         argv += ["--seed", str(seed + number), "--number", str(number), *flags]
         super().__init__(argv, folder / f"agents-{number}.log")
+
+    def enough(self) -> None:
+        """Tell them to stop; `count` waits for it. Whoever runs them keeps the signal to itself."""
+        pid = self.popen.pid
+        os.kill(int(Path(f"/proc/{pid}/task/{pid}/children").read_text()) if self.prefix else pid, signal.SIGTERM)
 
     def count(self, timeout: float = 30.0) -> Count:
         """Wait for its end, and read its count. Every span of it has one end."""

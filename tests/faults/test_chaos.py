@@ -54,7 +54,7 @@ def play(folder: Path, sections: dict[str, Any], seed: int) -> None:
                 behave(sink, chance=CHANCES + ",401=0.05", seed=seed, **MOOD)
                 watch.during(REFUSING)
                 for agents in (otlp, plain):
-                    agents.popen.terminate()
+                    agents.enough()
                 counts = [otlp.count(), plain.count()]
             behave(sink)
             if LONG:

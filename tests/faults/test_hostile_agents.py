@@ -17,7 +17,7 @@ from tests.faults.rig import LONG, Agents, Watch, add_up, behave, config
 from tests.sidecar import PATIENCE, Sidecar
 
 SECONDS: Final = 60.0 if LONG else 2.5  # of the agent that posts little
-FULL: Final = 16 << 20  # bytes that a queue holds: a flood fills it within a second
+FULL: Final = 8 << 20  # bytes that a queue holds: a flood fills it within a second
 IDLERS: Final = 2000
 MAX_CONNECTIONS: Final = 1024  # the default
 LIMITS: Final = {"header_timeout": "1s", "body_timeout": "1500ms"}
@@ -115,14 +115,18 @@ def may_unshare() -> bool:
 def flood(folder: Path, sidecar: Sidecar, sink: SinkProcess, seed: int, prefix: tuple[str, ...]) -> None:
     watch = Watch(sidecar)
     # Without a pid each connection is an agent, and each has its share of the queue, so that less is left over.
-    noisy = ["--connections", "4" if prefix else "16", "--spans", "50", "--bytes", "2000", "--retry"]
-    small = ["--rate", "10", "--kinds", "otlp", "--seconds", str(SECONDS)]
-    with Agents(folder, sidecar.socket, seed, *noisy, "--seconds", str(SECONDS + 1), prefix=prefix) as flooding:
-        watch.until(lambda metrics: metrics['inspan_queue_bytes{destination="up"}'] > FULL / 2, 20)
-        with Agents(folder, sidecar.socket, seed, *small, number=2, prefix=prefix) as posting:
+    # Small posts that take no refusal for an answer: large ones leave gaps in a full queue, in which others find room.
+    noisy = ["--connections", "4" if prefix else "16", "--spans", "3", "--bytes", "2000"]
+    small = ["--rate", "10", "--bytes", "2000", "--kinds", "otlp", "--seconds", "60"]
+    # The quiet one comes first: while an agent is alone it may fill the queue, and who comes then waits like everybody.
+    with Agents(folder, sidecar.socket, seed, *small, number=2, prefix=prefix) as posting:
+        watch.until(lambda metrics: metrics['inspan_spans_accepted_total{dialect="otlp"}'] > 0, 20)
+        with Agents(folder, sidecar.socket, seed, *noisy, "--seconds", str(SECONDS + 1), prefix=prefix) as flooding:
+            watch.until(lambda metrics: metrics['inspan_queue_bytes{destination="up"}'] > FULL / 2, 20)
             watch.during(SECONDS)
+            posting.enough()
             few = posting.count()
-        many = flooding.count()
+            many = flooding.count()
     behave(sink)
     watch.until_delivered()
     ledger = sidecar.stop()

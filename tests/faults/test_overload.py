@@ -35,7 +35,7 @@ def test_twice_what_the_upstream_takes_costs_bounded_memory_and_agents_are_told_
             with Agents(tmp_path, sidecar.socket, seed, *flags) as agents:
                 watch.during(SECONDS)
                 most = watch.look()["inspan_memory_bytes"]
-                agents.popen.terminate()
+                agents.enough()
                 counted = agents.count()
             peak = high_water(sidecar.pid)
             behave(sink)

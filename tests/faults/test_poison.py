@@ -75,7 +75,7 @@ def test_an_upstream_that_refuses_everything_is_left_alone_and_nothing_is_quaran
             watch.during(REFUSED_FOR)
             asked = sink.count()["requests"]
             metrics = watch.look()
-            agents.popen.terminate()
+            agents.enough()
             counted = agents.count()
         assert asked <= A_MINUTE
         assert metrics['inspan_gate_state{destination="up",state="paused"}'] == 1
