@@ -72,7 +72,7 @@ class Bodies:
         return b"\n" + field(b"\x12" + field(spans))
 
     def _json(self, ids: list[int]) -> bytes:
-        one = '{"id":"%x","trace_id":"t%x","name":"tool",' + STAMP + ',"input":{"text":"%s"}}'
+        one = '{"id":"%016x","trace_id":"%032x","name":"tool",' + STAMP + ',"input":{"text":"%s"}}'
         texts = zip(ids, self._texts(len(ids)), strict=True)
         return ("[" + ",".join(one % (self._id(n), self._id(n), text) for n, text in texts) + "]").encode()
 

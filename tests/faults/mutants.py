@@ -7,9 +7,10 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from backports import zstd
 from tests.collector.formats import otlp_samples as samples
 from tests.collector.receiver.test_bad_http import BAD
+
+from inspan_collector.inflate import zstd
 
 ODD = {
     "otlp_protobuf": bytes([0, 8, 9, 0x0A, 0x0C, 0x10, 0x12, 0x1B, 0x1C, 0x7F, 0x80, 0xFF]),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tests.e2e.process import Process
+from tests.e2e.process import Process, get
 from tests.e2e.sink_process import SinkProcess
 from tests.scrapes import check_scrape, held
 from tests.sidecar import Sidecar
@@ -57,6 +57,23 @@ def behave(sink: SinkProcess, **behaviour: Any) -> None:
 def config(*destinations: dict[str, Any], **sections: Any) -> dict[str, Any]:
     """A sidecar's configuration. sections: any, as in a file, such as `spool={"path": …}`."""
     return {"destinations": list(destinations), **sections}
+
+
+def given_up(ledger: Count) -> int:
+    """Spans of all destinations whose fate is to be dropped or quarantined."""
+    fates = (item for account in ledger["destinations"].values() for item in account.items())
+    return sum(spans for fate, spans in fates if fate == "quarantined" or fate.startswith("dropped_"))
+
+
+def missing(agents: Mapping[int, Count], sink: SinkProcess) -> set[int]:
+    """The ids of spans that were acked and are not upstream. agents: by number, counted with --ranges."""
+    there = {int(text, 16) for text in json.loads(get(sink.url + "/ids"))}
+    return {
+        (agent << 40 | first) + at
+        for agent, count in agents.items()
+        for first, spans in count["ranges"]
+        for at in range(spans)
+    } - there
 
 
 class Watch:
@@ -109,21 +126,21 @@ def _progress(metrics: Mapping[str, float]) -> str:
 
 def add_up(agents: list[Count], ledger: Count, upstream: Count) -> None:
     """The counts of all three agree, and nothing is left. Prints them, so that they stand beside a failure."""
-    print(f"agents {agents}\nledger {ledger}\nupstream {upstream}")
+    said = [{name: value for name, value in count.items() if name != "ranges"} for count in agents]
+    print(f"agents {said}\nledger {ledger}\nupstream {upstream}")
     acked, unknown = (sum(count[name] for count in agents) for name in ("acked", "unknown"))
     accepted = sum(book["accepted"] for book in ledger["dialects"].values())
     for name, book in ledger["dialects"].items():
         assert book["received"] == book["accepted"] + sum(book["refused"].values()), name
     assert ledger["imbalance"] == 0
     assert acked <= accepted <= acked + unknown, "what agents were told is not what the sidecar has in its books"
-    delivered = ended = 0
+    delivered, ended = 0, given_up(ledger)
     for name, account in ledger["destinations"].items():
         lost = sum(spans for fate, spans in account.items() if fate.startswith("dropped_"))
         fates = account.get("delivered", 0) + account.get("merged", 0) + account.get("quarantined", 0) + lost
         sources = sum(account.get(source, 0) for source in ("enqueued", "recovered", "replayed", "synthesized"))
         assert sources == fates, f"{name}: not every span has a fate"
         delivered += account.get("delivered", 0)
-        ended += account.get("quarantined", 0) + lost
     duplicates = upstream["spans"] - upstream["unique"]
     print(f"acked {acked}, delivered {delivered}, given up {ended}, upstream {upstream['unique']} + {duplicates} again")
     # A delivery is a span that the upstream took and said so. What it took without being heard comes again, unless

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 from tests.e2e.sink_process import SinkProcess
-from tests.faults.rig import LONG, Agents, Watch, add_up, behave, config
+from tests.faults.rig import LONG, Agents, Watch, add_up, behave, config, given_up, missing
 from tests.sidecar import Sidecar
 
 SECONDS: Final = float(os.environ.get("INSPAN_SOAK_SECONDS") or (600 if LONG else 12))
@@ -34,7 +34,7 @@ def destination(name: str, kind: str, url: str) -> dict[str, Any]:
 
 
 def flags(kind: str) -> list[str]:
-    return ["--connections", "4", "--rate", "60", "--spans", "60", "--retry", "--kinds", kind]
+    return ["--connections", "4", "--rate", "60", "--spans", "60", "--retry", "--ranges", "--kinds", kind]
 
 
 def play(folder: Path, sections: dict[str, Any], seed: int) -> None:
@@ -60,9 +60,11 @@ def play(folder: Path, sections: dict[str, Any], seed: int) -> None:
             if LONG:
                 watch.until_delivered()
             ledger = sidecar.stop()  # where a gate is paused still, the drain does not wait for its 30 s
-        count = sink.count()
+        count, gone = sink.count(), missing({1: counts[0], 2: counts[1]}, sink)
     print(f"{watch.scrapes} scrapes, answered {count['answered']}")
     add_up(counts, ledger, count)
+    # What was acked and is nowhere upstream has a reason in the books.
+    assert len(gone) <= given_up(ledger)
     assert all(each["acked"] > 20 * SECONDS for each in counts), "an agent got nearly nothing through"
     assert not any(each["posts"].get("silent") or each["posts"].get("broken") for each in counts)
     assert watch.scrapes > 2 * SECONDS

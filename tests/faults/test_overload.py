@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.e2e.sink_process import SinkProcess
-from tests.faults.rig import LONG, Agents, Watch, add_up, behave, config
+from tests.faults.rig import LONG, Agents, Watch, add_up, behave, config, missing
 from tests.sidecar import Sidecar
 
 SECONDS: Final = 120.0 if LONG else 5.0
@@ -31,7 +31,18 @@ def test_twice_what_the_upstream_takes_costs_bounded_memory_and_agents_are_told_
         with Sidecar(config(up, memory={"max_bytes": BUDGET})) as sidecar:
             idle = high_water(sidecar.pid)
             watch = Watch(sidecar)
-            flags = ["--connections", "16", "--rate", str(POSTS), "--spans", "19", "--bytes", str(SPAN), "--retry"]
+            flags = [
+                "--connections",
+                "16",
+                "--rate",
+                str(POSTS),
+                "--spans",
+                "19",
+                "--bytes",
+                str(SPAN),
+                "--retry",
+                "--ranges",
+            ]
             with Agents(tmp_path, sidecar.socket, seed, *flags) as agents:
                 watch.during(SECONDS)
                 most = watch.look()["inspan_memory_bytes"]
@@ -41,9 +52,10 @@ def test_twice_what_the_upstream_takes_costs_bounded_memory_and_agents_are_told_
             behave(sink)
             watch.until_delivered()
             ledger = sidecar.stop()
-        count = sink.count()
+        count, gone = sink.count(), missing({1: counted}, sink)
     print(f"RSS {idle >> 20} MiB idle, {peak >> 20} MiB at most, {most / 2**20:.0f} MiB of spans at the end")
     add_up([counted], ledger, count)
+    assert gone == set()
     assert peak <= idle + 1.25 * BUDGET + BESIDE
     assert most > BUDGET / 2, "the run did not fill the budget"
     assert counted["hinted"] == counted["posts"]["429"] > 0

@@ -131,6 +131,8 @@ class Sink:
         match request.method, request.path:
             case "GET", "/count":
                 self._write(request, self._say_count())
+            case "GET", "/ids":
+                self._write(request, Verdict(200, msgspec.json.encode(self._tally.ids()), JSON))
             case "POST", "/reset":
                 self.reset()
                 self._write(request, self._say_count())

@@ -10,8 +10,8 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
     """Numbers since the start or the last reset; the answer of `/count`.
 
     Of requests: `requests` arrived, `answered` by status, `resets` and `hung` got no whole answer, and `lost_answers`
-    none although their spans were taken. A request whose sender left first is in `requests` alone. `/count`, `/reset`
-    and `/behave` are not requests.
+    none although their spans were taken. A request whose sender left first is in `requests` alone. `/count`, `/ids`,
+    `/reset` and `/behave` are not requests.
 
     spans: taken, which means answered 2xx and written, or taken and not answered; lost_spans: of the latter. unique:
     distinct (trace_id, span_id) among them; None where the sink was told not to look. rows: what the SGP store holds.
@@ -91,6 +91,10 @@ class Tally:
             self.keys.update(verdict.keys)
         if verdict.commit is not None:
             verdict.commit()
+
+    def ids(self) -> list[str]:
+        """The span ids of the spans taken, each key once; in hexadecimal where they came as bytes."""
+        return [key[16:].hex() if isinstance(key, bytes) else key[1] for key in self.keys]
 
     def count(self, *, rows: int, running: int, connections: int, connections_open: int) -> Count:
         """The numbers, with those that others keep."""
