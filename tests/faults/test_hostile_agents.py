@@ -117,7 +117,7 @@ def flood(folder: Path, sidecar: Sidecar, sink: SinkProcess, seed: int, prefix: 
     # Without a pid each connection is an agent, and each has its share of the queue, so that less is left over.
     # Small posts that take no refusal for an answer: large ones leave gaps in a full queue, in which others find room.
     noisy = ["--connections", "4" if prefix else "16", "--spans", "3", "--bytes", "2000"]
-    small = ["--rate", "10", "--bytes", "2000", "--kinds", "otlp", "--seconds", "60"]
+    small = ["--rate", "10", "--bytes", "2000", "--kinds", "otlp", "--seconds", str(SECONDS + 60)]
     # The quiet one comes first: while an agent is alone it may fill the queue, and who comes then waits like everybody.
     with Agents(folder, sidecar.socket, seed, *small, number=2, prefix=prefix) as posting:
         watch.until(lambda metrics: metrics['inspan_spans_accepted_total{dialect="otlp"}'] > 0, 20)
