@@ -15,10 +15,11 @@ READY := .venv/.ready
 DDAPM := .venv-upstream/bin/ddapm-test-agent
 ROTEL := .bench/rotel-agent
 AGENTEX := .venv-agentex/bin/python
+SHIM := .shim/shim.so
 # Wheels alone: a fresh machine has no compiler, and what builds a source archive is not covered by the hashes.
 INSTALL := -m pip install --quiet --only-binary :all: --require-hashes
 
-.PHONY: help demo run test check bench e2e lock clean
+.PHONY: help demo run test soak fuzz check bench e2e lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,8 +31,14 @@ demo: $(READY) ## a sidecar, a moody upstream and two agents for 15 seconds; exi
 run: $(READY) ## a sidecar at the default socket; ARGS="-c FILE" for a configuration
 	.venv/bin/inspan run $(ARGS)
 
-test: $(READY) .venv-upstream/.ready ## every test but the heavy ones; no network once installed
-	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" $(PY) -m pytest $(ARGS)
+test: $(READY) .venv-upstream/.ready .shim/.ready ## every test but the heavy ones; no network once installed
+	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_SHIM="$$(ls "$(CURDIR)/$(SHIM)" 2>/dev/null || true)" $(PY) -m pytest $(ARGS)
+
+soak: $(READY) .shim/.ready ## the tests that break things, at length: 10 minutes of each chaos, or INSPAN_SOAK_SECONDS; INSPAN_SEED repeats a run
+	INSPAN_SOAK=1 INSPAN_TEST_SHIM="$$(ls "$(CURDIR)/$(SHIM)" 2>/dev/null || true)" $(PY) -m pytest tests/faults -s $(ARGS)
+
+fuzz: $(READY) ## a million odd inputs for formats and receiver; ARGS="--inputs N" for another number
+	$(PY) -m tests.faults.fuzz $(ARGS)
 
 check: $(READY) ## lint, format, strict types, import layers, pinned files
 	$(PY) -m ruff check .
@@ -50,7 +57,7 @@ e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) ## the heavy t
 	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_PHOENIX="$(CURDIR)/.venv-e2e/bin/phoenix" $(PY) -m pytest -m e2e $(ARGS)
 
 clean: ## remove what the verbs installed and left behind
-	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-lock .bench build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-lock .venv-shim .bench .shim build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first python3 that is new enough and really starts: a version manager's shim may exist and refuse.
@@ -98,6 +105,26 @@ $(READY): .venv/.pinned pyproject.toml
 	@[ -e $(ROTEL) ] || echo 'no rotel wheel starts here (each needs its libpython3.x): measuring without it' >&2
 	@touch $@
 
+# A disk that fails when told to, for the tests: a library of one file in C. Its compiler is the machine's, else a wheel.
+# Without either the tests that need it are skipped, and the next `make test` looks again.
+.shim/.ready: tests/faults/shim.c constraints/shim.txt
+	@rm -rf .shim && mkdir .shim
+	@for compiler in $(COMPILERS); do \
+		if $$compiler $(SHIM_FLAGS) -o $(SHIM) tests/faults/shim.c 2>.shim/$$(basename $$compiler).log; then touch $@; exit; fi; \
+	done; \
+	echo 'no C compiler here that makes a library: installing ziglang into .venv-shim (350 MB) for tests/faults/shim.c'; \
+	if $(MAKE) --no-print-directory .venv-shim/.ready && \
+		.venv-shim/bin/python -m ziglang cc $(SHIM_FLAGS) -o $(SHIM) tests/faults/shim.c; then touch $@; \
+	else rm -f $(SHIM); echo 'no compiler to be had: tests of a failing disk are skipped' >&2; fi
+
+COMPILERS := $${CC:-cc} gcc clang
+SHIM_FLAGS := -shared -fPIC -O2 -Wall
+
+.venv-shim/.ready: constraints/shim.txt
+	$(call new_venv,.venv-shim,a C compiler)
+	@.venv-shim/bin/python $(INSTALL) -r constraints/shim.txt
+	@touch $@
+
 # agentex-sdk needs Python 3.12, which nothing else here does. Where there is none, the next `make bench` looks again.
 .venv-agentex/.ready: constraints/agentex.txt
 	@rm -rf .venv-agentex
@@ -116,6 +143,7 @@ lock: .venv-lock/.uv-$(UV) ## pin anew what pyproject.toml asks for; ARGS=--upgr
 	.venv-lock/bin/uv $(PIN) pyproject.toml --extra collector --group dev -c constraints/run.txt -o constraints/dev.txt
 	.venv-lock/bin/uv $(PIN) --group upstream -o constraints/upstream.txt
 	.venv-lock/bin/uv $(PIN) --group bench -o constraints/bench.txt
+	.venv-lock/bin/uv $(PIN) --only-binary :all: --group shim -o constraints/shim.txt
 	.venv-lock/bin/uv $(call PIN,3.12) --only-binary :all: --group agentex -o constraints/agentex.txt
 
 # run.txt is what a deployment installs; dev.txt holds the same versions and the tools.

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -28,10 +28,17 @@ class Sidecar:
 
     config: as in a file, None for no file at all. The socket lies in a directory of its own and the admin address has
     any free port, unless `config` says otherwise. env: on top of ours, without what would configure a sidecar.
+    prefix: a command that runs it in a process of its own below, as `unshare --pid --fork`.
     """
 
-    def __init__(self, config: dict[str, Any] | None = None, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        config: dict[str, Any] | None = None,
+        env: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
+    ) -> None:
         self.config = config
+        self.prefix = prefix
         self.env = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         self.env |= env or {}
 
@@ -39,7 +46,7 @@ class Sidecar:
         self._directory = tempfile.TemporaryDirectory(prefix="inspan-")
         self.home = Path(self._directory.name)
         self.socket = self.home / "inspan.sock"
-        command = [sys.executable, "-m", "inspan_collector", "run"]
+        command = [*self.prefix, sys.executable, "-m", "inspan_collector", "run"]
         if self.config is None:
             self.env = {"INSPAN_SOCKET": str(self.socket), "INSPAN_ADMIN__LISTEN": "127.0.0.1:0"} | self.env
         else:
@@ -54,6 +61,8 @@ class Sidecar:
         except BaseException:
             self._clear()
             raise
+        if self.prefix:
+            self.pid = int(Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text())
         self.socket = Path(ready["socket"])
         self.admin_url = ready["admin"]
         assert self.get("/readyz")[0] == 200
@@ -114,7 +123,7 @@ class Sidecar:
     # The process
 
     def signal(self, number: int = signal.SIGTERM) -> None:
-        self.process.send_signal(number)
+        os.kill(self.pid, number)
 
     def stop(self) -> dict[str, Any]:
         """SIGTERM, and the closing ledger."""

@@ -3,26 +3,20 @@
 import contextlib
 import json
 import random
-import re
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from tests.e2e.process import Process
 from tests.e2e.sink_process import SinkProcess
+from tests.scrapes import check_scrape
 from tests.sidecar import Sidecar
 
 HERE = Path(__file__).parent
 SECONDS = 6.0
 BETWEEN_SCRAPES = 0.1  # s; a person who watches, not a test of the admin address
-SERIES = re.compile(r'inspan_(?P<name>\w+)\{(?P<of>dialect|destination)="(?P<who>\w+)"(,reason="\w+")?\}')
-SOURCES = ("spans_enqueued_total", "spans_recovered_total", "spans_replayed_total", "spans_synthesized_total")
-PLACES = ("queue_spans", "in_flight_spans", "spool_spans")
-FATES = ("spans_delivered_total", "spans_merged_total", "spans_quarantined_total", "spans_dropped_total")
 
 
 def config(url: str) -> dict[str, Any]:
@@ -51,22 +45,6 @@ def agents(folder: Path, socket: Path, seed: int) -> Iterator[list[Process]]:
             argv += ["--seconds", str(SECONDS), "--seed", str(seed + number)]
             running.append(stack.enter_context(Process(argv, folder / f"agent-{number}.log")))
         yield running
-
-
-def check_scrape(metrics: dict[str, float]) -> None:
-    """Both laws, from the numbers of one scrape."""
-    assert metrics["inspan_ledger_imbalance_spans"] == 0
-    found: dict[tuple[str, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for series, value in metrics.items():
-        match = SERIES.fullmatch(series)
-        if match:
-            found[match["of"], match["who"]][match["name"]] += value
-    for (of, who), sums in found.items():
-        if of == "dialect":
-            assert sums["spans_received_total"] == sums["spans_accepted_total"] + sums["spans_refused_total"], who
-        else:
-            held = sum(sums[name] for name in (*PLACES, *FATES))
-            assert sum(sums[name] for name in SOURCES) == held, who
 
 
 def taken(agent: Process) -> int:
@@ -105,20 +83,3 @@ def test_agents_sidecar_and_a_misbehaving_upstream_agree_on_every_span(tmp_path:
     assert count["spans"] == count["unique"] == sum(account["delivered"] for account in accounts.values())
     assert min(count["answered"]["503"], count["resets"], count["hung"]) > 0, "the upstream was in a good mood"
     assert metrics['inspan_attempt_duration_seconds_count{decision="later",destination="sgp"}'] > 0
-
-
-@pytest.mark.parametrize("law", ["inspan_spans_accepted_total", "inspan_spans_delivered_total"])
-def test_a_scrape_that_does_not_add_up_would_be_seen(law: str) -> None:
-    good = {
-        "inspan_ledger_imbalance_spans": 0.0,
-        'inspan_spans_received_total{dialect="otlp"}': 5.0,
-        'inspan_spans_accepted_total{dialect="otlp"}': 3.0,
-        'inspan_spans_refused_total{dialect="otlp",reason="queue_full"}': 2.0,
-        'inspan_spans_enqueued_total{destination="up"}': 3.0,
-        'inspan_spans_delivered_total{destination="up"}': 1.0,
-        'inspan_queue_spans{destination="up"}': 2.0,
-    }
-    check_scrape(good)
-    series = next(name for name in good if name.startswith(law))
-    with pytest.raises(AssertionError):
-        check_scrape({**good, series: good[series] + 1})

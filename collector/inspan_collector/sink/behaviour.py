@@ -6,12 +6,13 @@ from typing import Literal
 import msgspec
 
 from inspan_collector.config.values import Seconds
+from inspan_collector.sink.chances import Chances
 
 
 class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What goes wrong at a sink. The defaults do no harm; `{}` heals.
 
-    Where several fall on one request: hang, then reset, then garbage, then status.
+    Where several fall on one request: hang, then reset, then garbage, then status, then chance.
 
     delay: before each answer, "50ms", or "10ms-80ms" for an even spread.
     status: HTTP status answered instead of the true one; to each request, or to each `every`th.
@@ -25,7 +26,12 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         `retry-after-ms`.
     partial: so many spans of each OTLP request are rejected by `partial_success`, the first ones.
     close_idle: a kept-alive connection is closed when it has been idle for so long, "200ms".
-    seed: of the random delays.
+    chance: what happens to any request, and how often: "503=0.1,reset=0.05" with any status from 300 to 599, and
+        reset, hang, garbage: as above, of one request.
+        swallow: it is taken and counted, and the connection is reset before a byte of the answer.
+        drip: it is taken and counted, and the answer comes a few bytes at a time.
+        leave: it is answered, and the connection is closed without a word about it.
+    seed: of the random delays, and of the chances.
     """
 
     delay: str | None = None
@@ -40,6 +46,7 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     retry_after: str | None = None
     partial: int | None = None
     close_idle: str | None = None
+    chance: str | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -71,6 +78,10 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         except ValueError as why:
             raise ValueError(f"close_idle: {why}") from None
         try:
+            chances(self.chance)
+        except ValueError as why:
+            raise ValueError(f"chance: {why}") from None
+        try:
             pattern(self.reject_span)
         except re.error as why:
             raise ValueError(f"reject_span: {self.reject_span!r} is not a regular expression: {why}") from None
@@ -90,6 +101,11 @@ def delays(text: str | None) -> tuple[float, float] | None:
 def idle(text: str | None) -> float | None:
     """Seconds that a connection may be idle, None for ever."""
     return None if text is None else float(Seconds(text))
+
+
+def chances(text: str | None) -> Chances | None:
+    """What `chance` says, None where it says nothing."""
+    return None if text is None else Chances(text)
 
 
 def pattern(text: str | None) -> re.Pattern[bytes] | None:

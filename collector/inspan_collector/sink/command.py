@@ -14,6 +14,7 @@ import uvloop
 from inspan_collector.config.values import Address, Size
 from inspan_collector.errors import ConfigError
 from inspan_collector.sink.behaviour import Behaviour
+from inspan_collector.sink.chances import WORDS
 from inspan_collector.sink.server import Sink
 
 DEFAULT_LISTEN: Final = "127.0.0.1:4319"  # next to OTLP's own 4317 and 4318, which a sidecar may have
@@ -41,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     wrong.add_argument("--retry-after", metavar="TEXT", help="sent with each refusal; 250ms goes as retry-after-ms")
     wrong.add_argument("--partial", type=int, metavar="N", help="reject N spans of each OTLP request")
     wrong.add_argument("--close-idle", metavar="TIME", help="close connections that idle so long")
-    wrong.add_argument("--seed", type=int, default=0, help="of the random delays, default %(default)s")
+    wrong.add_argument("--chance", metavar="WHAT=SHARE,...", help="by chance: 503=0.1,reset=0.05, " + ", ".join(WORDS))
+    wrong.add_argument("--seed", type=int, default=0, help="of delays and chances, default %(default)s")
 
 
 def execute(arguments: argparse.Namespace) -> int:

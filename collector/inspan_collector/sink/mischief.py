@@ -3,8 +3,9 @@
 import random
 from collections.abc import Iterable
 from enum import Enum, auto
+from typing import NamedTuple
 
-from inspan_collector.sink.behaviour import Behaviour, delays, idle, pattern
+from inspan_collector.sink.behaviour import Behaviour, chances, delays, idle, pattern
 
 
 class Deed(Enum):
@@ -15,6 +16,19 @@ class Deed(Enum):
     GARBAGE = auto()
     RESET = auto()
     HANG = auto()
+    SWALLOW = auto()
+    DRIP = auto()
+    LEAVE = auto()
+
+
+class Met(NamedTuple):
+    """What one request meets. status: answered instead of the true one, where that is the deed."""
+
+    deed: Deed
+    status: int = 0
+
+
+HONEST = Met(Deed.HONEST)
 
 
 class Mischief:
@@ -23,7 +37,7 @@ class Mischief:
     Pure: it says what is to happen and does none of it.
     """
 
-    __slots__ = ("_delays", "_pattern", "_random", "behaviour", "idle", "number")
+    __slots__ = ("_chances", "_delays", "_fate", "_pattern", "_random", "behaviour", "idle", "number")
 
     def __init__(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
@@ -32,23 +46,31 @@ class Mischief:
         self._delays = delays(behaviour.delay)
         self._pattern = pattern(behaviour.reject_span)
         self._random = random.Random(behaviour.seed)  # noqa: S311 - delays that a seed repeats, not secrets
+        self._chances = chances(behaviour.chance)
+        self._fate = random.Random(behaviour.seed)  # noqa: S311 - of its own: answers must not depend on delays
 
     def __repr__(self) -> str:
         return f"<Mischief at request {self.number} {self.behaviour}>"
 
-    def next(self) -> Deed:
+    def next(self) -> Met:
         """What the request that has just arrived meets."""
         self.number += 1
         wish = self.behaviour
         if self._falls(wish.hang_every):
-            return Deed.HANG
+            return Met(Deed.HANG)
         if self._falls(wish.reset_every):
-            return Deed.RESET
+            return Met(Deed.RESET)
         if self._falls(wish.garbage_every):
-            return Deed.GARBAGE
+            return Met(Deed.GARBAGE)
         if wish.status is not None and (wish.every is None or self._falls(wish.every)):
-            return Deed.STATUS
-        return Deed.HONEST
+            return Met(Deed.STATUS, wish.status)
+        return self._by_chance()
+
+    def _by_chance(self) -> Met:
+        drawn = None if self._chances is None else self._chances.draw(self._fate)
+        if drawn is None:
+            return HONEST
+        return Met(Deed.STATUS, int(drawn)) if drawn.isdecimal() else Met(Deed[drawn.upper()])
 
     def delay(self) -> float:
         """Seconds to wait before the next answer."""

@@ -14,7 +14,7 @@ from inspan_collector.inflate import inflate
 from inspan_collector.sink.behaviour import Behaviour
 from inspan_collector.sink.connections import Connections, read_body, reset
 from inspan_collector.sink.dialects import Upstream, refusal
-from inspan_collector.sink.mischief import Deed, Mischief
+from inspan_collector.sink.mischief import Deed, Met, Mischief
 from inspan_collector.sink.rows import Rows
 from inspan_collector.sink.seen import Seen
 from inspan_collector.sink.tally import Count, Tally
@@ -22,6 +22,8 @@ from inspan_collector.sink.verdict import Verdict, raw_answer
 
 LARGEST_BODY: Final = 256 << 20  # bytes inflated; four times the largest body that an OpenTelemetry SDK makes
 STOP: Final = 1.0  # s for answers in hand when the sink stops; only a delay takes so long
+DROPS: Final = 8  # pieces of an answer that drips: the head alone arrives in several
+DRIP: Final = 0.02  # s between them, so that no two arrive together
 GARBAGE: Final = b'\xff\xfe<html>{"items": nonsense'  # neither protobuf, nor JSON, nor UTF-8
 
 
@@ -129,6 +131,8 @@ class Sink:
         match request.method, request.path:
             case "GET", "/count":
                 self._write(request, self._say_count())
+            case "GET", "/ids":
+                self._write(request, Verdict(200, msgspec.json.encode(self._tally.ids()), JSON))
             case "POST", "/reset":
                 self.reset()
                 self._write(request, self._say_count())
@@ -140,7 +144,8 @@ class Sink:
     async def _answer_post(self, request: web.BaseRequest) -> None:
         mischief, tally = self._mischief, self._tally
         tally.requests += 1
-        deed = mischief.next()
+        met = mischief.next()
+        deed = met.deed
         seen = Seen(request)
         if self._keep:
             self.requests.append(seen)
@@ -153,15 +158,22 @@ class Sink:
             tally.hung += 1
             await self._stopping.wait()  # or until the sender leaves, which cancels us
             return
-        verdict = self._judge(seen, sent, mischief, deed)
+        verdict = self._judge(seen, sent, mischief, met)
         tally.plain_bytes += len(seen.body)
         if deed is Deed.RESET or verdict.reset:
             self._break_off(request, verdict)
+        elif deed is Deed.SWALLOW:
+            tally.swallow(verdict)
+            self._break_off(request, None)
+        elif deed is Deed.DRIP:
+            await self._drip(request, verdict)
         elif self._write(request, verdict):
             seen.status, seen.accepted = verdict.status, verdict.accepted
             tally.settle(verdict)
+            if deed is Deed.LEAVE and request.transport is not None:
+                request.transport.close()  # after what is written
 
-    def _judge(self, seen: Seen, sent: bytes, mischief: Mischief, deed: Deed) -> Verdict:
+    def _judge(self, seen: Seen, sent: bytes, mischief: Mischief, met: Met) -> Verdict:
         try:
             limit = mischief.behaviour.max_bytes or LARGEST_BODY
             seen.body = inflate(seen.headers.get("content-encoding", ""), sent, limit)
@@ -171,10 +183,10 @@ class Sink:
             return refusal(seen, 415, str(why))
         except MalformedChunk as why:
             return refusal(seen, 400, str(why))
-        if deed is Deed.STATUS and mischief.behaviour.status is not None:
-            return refusal(seen, mischief.behaviour.status, "misbehaving as asked")
+        if met.deed is Deed.STATUS:
+            return refusal(seen, met.status, "misbehaving as asked")
         verdict = self._upstream.judge(seen, mischief)
-        if deed is Deed.GARBAGE and verdict.accepted:
+        if met.deed is Deed.GARBAGE and verdict.accepted:
             verdict.body = GARBAGE
         return verdict
 
@@ -186,11 +198,29 @@ class Sink:
         transport.write(raw_answer(verdict, keep_alive=request.keep_alive, retry_after=wait))
         return True
 
-    def _break_off(self, request: web.BaseRequest, verdict: Verdict) -> None:
+    async def _drip(self, request: web.BaseRequest, verdict: Verdict) -> None:
+        """The answer in drops. Who leaves before the last cancels us, and has lost the answer."""
+        wait = self._mischief.behaviour.retry_after
+        whole = raw_answer(verdict, keep_alive=request.keep_alive, retry_after=wait)
+        size = -(-len(whole) // DROPS)
+        heard = False
+        try:
+            for start in range(0, len(whole), size):
+                await asyncio.sleep(DRIP)
+                if request.transport is None:
+                    return
+                request.transport.write(whole[start : start + size])
+            heard = True
+        finally:
+            (self._tally.settle if heard else self._tally.swallow)(verdict)
+
+    def _break_off(self, request: web.BaseRequest, verdict: Verdict | None) -> None:
+        """Reset the connection; after half of the answer, where there is a verdict."""
         self._tally.resets += 1
         if request.transport is not None:
-            whole = raw_answer(verdict, keep_alive=request.keep_alive, retry_after=None)
-            request.transport.write(whole[: len(whole) // 2])
+            if verdict is not None:
+                whole = raw_answer(verdict, keep_alive=request.keep_alive, retry_after=None)
+                request.transport.write(whole[: len(whole) // 2])
             reset(request.transport)
 
     def _say_count(self) -> Verdict:

@@ -54,16 +54,17 @@ def _unusual_key(span: bytes) -> bytes:
     return bytes(ids.trace_id + ids.span_id)
 
 
+# Null is absent. Source: OTLP specification, "JSON Protobuf Encoding".
 class _Scope(msgspec.Struct, gc=False, rename="camel"):
-    spans: list[msgspec.Raw] = []
+    spans: list[msgspec.Raw] | None = None
 
 
 class _Resource(msgspec.Struct, gc=False, rename="camel"):
-    scope_spans: list[_Scope] = []
+    scope_spans: list[_Scope] | None = None
 
 
 class _Request(msgspec.Struct, gc=False, rename="camel"):
-    resource_spans: list[_Resource] = []
+    resource_spans: list[_Resource] | None = None
 
 
 class _Ids(msgspec.Struct, gc=False, rename="camel"):
@@ -77,8 +78,8 @@ _ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def _json_spans(body: bytes) -> list[bytes]:
-    resources = _REQUEST.decode(body).resource_spans
-    return [bytes(span) for resource in resources for scope in resource.scope_spans for span in scope.spans]
+    scopes = [scope for each in _REQUEST.decode(body).resource_spans or () for scope in each.scope_spans or ()]
+    return [bytes(span) for scope in scopes for span in scope.spans or ()]
 
 
 def _json_keys(body: bytes) -> list[Key]:

@@ -48,7 +48,7 @@ async def test_it_says_where_it_is_and_ends_with_its_count(stop):
 def test_every_flag_reaches_the_behaviour():
     common = "--delay 10ms-80ms --status 503 --every 3 --reset 4 --hang 5 --garbage 6 --max-bytes 1MiB"
     rare = "--reject-span bad --reject-status reset --retry-after 2 --partial 7 --close-idle 200ms --seed 9"
-    sink = parsed(*common.split(), *rare.split())
+    sink = parsed(*common.split(), *rare.split(), "--chance", "503=0.5")
     assert sink.behaviour == Behaviour(
         delay="10ms-80ms",
         status=503,
@@ -63,6 +63,7 @@ def test_every_flag_reaches_the_behaviour():
         partial=7,
         close_idle="200ms",
         seed=9,
+        chance="503=0.5",
     )
 
 

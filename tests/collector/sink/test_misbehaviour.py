@@ -262,3 +262,45 @@ async def test_a_behaviour_that_makes_no_sense_is_400_and_changes_nothing(client
 async def test_control_is_exempt_from_misbehaviour(client):
     async with Sink(Behaviour(hang_every=1)) as sink, client.get(sink.url + "/count") as answer:
         assert (answer.status, (await answer.json())["requests"]) == (200, 0)
+
+
+async def test_a_swallowed_request_is_taken_and_counted_and_its_sender_hears_nothing(client):
+    async with Sink(Behaviour(chance="swallow=1")) as sink:
+        with pytest.raises(aiohttp.ClientError):
+            await post(client, sink, otlp("a", "b"))
+        sink.behave(Behaviour())
+        assert (await post(client, sink, otlp("a", "b")))[0] == 200
+        count = sink.count()
+        assert (count.spans, count.unique, count.lost_answers, count.lost_spans, count.resets) == (4, 2, 1, 2, 1)
+
+
+async def test_an_answer_that_drips_arrives_whole(client):
+    async with Sink(Behaviour(chance="drip=1")) as sink:
+        assert (await post(client, sink, otlp("a")))[0] == 200
+        assert (sink.count().spans, sink.count().lost_answers) == (1, 0)
+
+
+async def test_who_does_not_wait_for_the_last_drop_has_lost_the_answer_and_the_spans_are_taken():
+    async with Sink(Behaviour(chance="drip=1")) as sink:
+        body = otlp("a")
+        reader, writer = await asyncio.open_connection("127.0.0.1", sink.port)
+        writer.write(b"POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\n")
+        writer.write(b"content-length: %d\r\n\r\n%b" % (len(body), body))
+        await reader.read(1)
+        writer.close()
+        while not sink.count().lost_answers:
+            await asyncio.sleep(0.005)
+        count = sink.count()
+        assert (count.spans, count.lost_spans, count.answered) == (1, 1, {})
+
+
+async def test_a_sink_that_leaves_answers_first_and_closes_without_a_word():
+    async with Sink(Behaviour(chance="leave=1")) as sink:
+        body = otlp("a")
+        reader, writer = await asyncio.open_connection("127.0.0.1", sink.port)
+        writer.write(b"POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\n")
+        writer.write(b"content-length: %d\r\n\r\n%b" % (len(body), body))
+        said = await asyncio.wait_for(reader.read(-1), 5)
+        writer.close()
+        assert said.startswith(b"HTTP/1.1 200 OK") and b"connection: close" not in said
+        assert sink.count().spans == 1

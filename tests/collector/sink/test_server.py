@@ -171,3 +171,19 @@ async def test_the_repr_shows_address_and_numbers(client):
     async with Sink() as sink:
         await put(client, sink, sgp_span())
         assert repr(sink) == f"<Sink {sink.url} <Tally 1 spans of 1 requests>>"
+
+
+@pytest.mark.parametrize("empty", ["null", '[{"scopeSpans":null}]', '[{"scopeSpans":[{"spans":null}]}]'])
+async def test_null_is_as_good_as_nothing_in_otlp_json(client, empty):
+    async with Sink() as sink:
+        assert (await post(client, sink, b'{"resourceSpans":%b}' % empty.encode(), JSON))[0] == 200
+        assert sink.count().unique == 0
+
+
+async def test_it_says_which_spans_it_took_by_their_ids(client):
+    async with Sink() as sink:
+        await post(client, sink, otlp("a", "b"))
+        await put(client, sink, sgp_span("s1"))
+        async with client.get(sink.url + "/ids") as answer:
+            assert sorted(await answer.json()) == ["0000000000000001", "0000000000000002", "s1"]
+        assert sink.count().requests == 2
