@@ -28,11 +28,12 @@ from inspan_collector.queue.posting import rows_of, rows_of_copies
 from inspan_collector.queue.rejoin import chunks_of, claim, rejoin
 from inspan_collector.queue.upserts import Upserts
 from inspan_collector.row import Refused, Row, Total, Trouble
-from inspan_collector.spool.share import Share
+from inspan_collector.spool.share import NEVER, Share
 from inspan_collector.spool.store import Store
 
 T = TypeVar("T")
 
+ROOM: Final = 0.02  # of the spool, that is made at once where the oldest give way: a few hundred rows, some ms
 REMEMBERED: Final = 100_000  # keys; 10 MB. Past it a row may be sent after a later copy of its span
 
 
@@ -137,10 +138,21 @@ class Backlog:
         share.cursor = page.last
         if not page.rows and not page.more:
             share.cursor = 0  # what is left was put before it
+            if after == 0 and share.passed == NEVER:
+                self._vanished()
         sound = self._sound(rows)
         if self.unclaimed:
             sound = self._overtaken(sound)
         return self._rejoin(sound) if sound else []
+
+    def _vanished(self) -> None:
+        """The books know of spans on disk, and there are none: a file that changed under our hands."""
+        spans = self.spans()
+        self.share.disk_spans -= self.share.spooled()
+        self.destination.ledger.move(SPOOLED, DROPPED_SPOOL_CORRUPT, spans)
+        self.destination.ledger.publish()
+        message = "rows of the spool are not there any more"
+        self.destination.events.record("dropped", self.destination.name, message, spans=spans)
 
     def _sound(self, rows: Sequence[Row]) -> list[Row]:
         """The rows that can be understood. The others are kept where somebody can look at them."""
@@ -310,12 +322,9 @@ class Backlog:
 
     async def make_room(self) -> None:
         """The oldest rows are dropped: the spool is full, and the configuration prefers fresh spans."""
-        name, most = self.destination.name, self.destination.max_batch_bytes
+        name, size = self.destination.name, int(self.config.max_bytes * ROOM)
         await self._drop(
-            lambda store: [
-                (row.seq, name, row.spans)
-                for row in store.page(name, 0, max_spans=1 << 30, max_bytes=most, skip=self.share.attached).rows
-            ],
+            lambda store: store.oldest(name, size, self.share.attached),
             DROPPED_SPOOL_FULL,
             "the spool is full: the oldest spans made room",
         )

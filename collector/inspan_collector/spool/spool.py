@@ -97,7 +97,11 @@ class Spool:
 
     def has_room(self, size: int) -> bool:
         """See Disk."""
-        return self.size + self.pending + size <= self.config.max_bytes
+        if self.size + self.pending + size <= self.config.max_bytes:
+            return True
+        message = f"the spool is full ({self.config.max_bytes.shown}): what comes now is in memory alone"
+        self.events.note("spool_limit", "", message)
+        return False
 
     def write(self, write: Write) -> None:
         """See Disk. Not before this turn of the loop has ended: the books are published first."""
