@@ -190,7 +190,14 @@ class Found(NamedTuple):
 
 
 def _look(rows: Sequence[int], attached: Sequence[int], store: Store) -> Found:
-    return Found(store.totals(), store.present(rows), store.present(attached), store.refused_totals(), store.size)
+    return Found(
+        store.totals(),
+        store.present(rows),
+        store.present(attached),
+        store.refused_totals(),
+        store.size,
+        store.highest(),
+    )
 
 
 def _tell(future: "asyncio.Future[T]", answer: T | Trouble) -> None:
