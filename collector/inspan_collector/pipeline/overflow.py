@@ -6,6 +6,7 @@ from inspan_collector.chunk import Chunk
 from inspan_collector.config.model import SpoolConfig
 from inspan_collector.pipeline.backlog import Backlog
 from inspan_collector.pipeline.destination import Destination
+from inspan_collector.pledge import Pledge
 from inspan_collector.queue.bundle import Copies
 from inspan_collector.queue.journal import row_of
 from inspan_collector.queue.posting import rows_of_copies
@@ -25,9 +26,11 @@ class Overflow:
         self.share = share
         self.backlog = backlog
         self.config = config
+        self.writing = False  # a slab is on its way
+        self.in_vain = False  # the last look found nothing to write: not again for each offer
         self.shut = False  # the gate has been closed for too long: nothing is kept in memory that waits
         destination.filled = self.relieve
-        share.changed = self.relieve
+        share.changed = self._changed
 
     def __repr__(self) -> str:
         return f"<Overflow {self.destination.name}{' shut' if self.shut else ''}>"
@@ -37,6 +40,11 @@ class Overflow:
         gate = self.destination.gate
         closed = gate.state != "open" and self.destination.clock() - gate.since >= self.config.spill_after
         self.shut = closed and self.backlog.open
+        self._changed()
+
+    def _changed(self) -> None:
+        """Rows are durable now, or could not be written, or time has passed."""
+        self.in_vain = False
         self.relieve()
 
     def relieve(self) -> None:
@@ -50,15 +58,23 @@ class Overflow:
         gone = queue.let_go(spans, size)
         if gone:
             self.destination.poke()
-        if not self.share.is_writing() and queue.fill() > part:
+        if not self.writing and not self.in_vain and queue.fill() > part:
             self._write(min(spans, SLAB_SPANS), min(size, SLAB))
 
     def _write(self, spans: float, size: float) -> None:
-        queue = self.destination.queue
-        if queue.write(max(spans, 1), max(size, 1)):
-            return
-        if self.destination.config.queue.when_full == "drop_oldest":
+        self.writing = True
+        before = len(self.share.unwritten)
+        pledge = Pledge(self._landed)
+        written = self.destination.queue.write(max(spans, 1), max(size, 1), pledge)
+        pledge.close()
+        self.in_vain = len(self.share.unwritten) == before
+        if not written and self.destination.config.queue.when_full == "drop_oldest":
             self.backlog.full = True
+
+    def _landed(self, kept: bool) -> None:
+        """The slab is on disk, or cannot be."""
+        del kept
+        self.writing = False
 
     def write_all(self, in_flight: list[Chunk]) -> None:
         """Everything that is held gets a row: what waits, and what is in flight. They stay where they are."""

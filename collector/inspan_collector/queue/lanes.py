@@ -123,7 +123,7 @@ class Lanes:
         del spans, size, now
         return False
 
-    def write(self, spans: float, size: float) -> bool:
+    def write(self, spans: float, size: float, pledge: Pledge | None = None) -> bool:
         journal = self.journal
         if journal is None:
             return False
@@ -135,7 +135,7 @@ class Lanes:
             size -= chunk.size
             if not journal.has_row(chunk.seqs[0]):
                 rows.append(row_of(chunk, journal))
-        return not rows or journal.put(rows, {})
+        return not rows or journal.put(rows, {}, pledge)
 
     def _oldest_first(self) -> Iterator[Chunk]:
         return merge(*(lane.chunks for lane in self._lanes()), key=lambda chunk: chunk.arrived)

@@ -208,9 +208,9 @@ class Queue:
 
     # Between memory and disk
 
-    def write(self, spans: float, size: float) -> bool:
+    def write(self, spans: float, size: float, pledge: Pledge | None = None) -> bool:
         """See that the oldest, so many spans and bytes of them, have rows on disk. False where there is no room."""
-        return self.waiting.write(spans, size)
+        return self.waiting.write(spans, size, pledge)
 
     def let_go(self, spans: float, size: float) -> int:
         """The oldest whose rows are durable leave memory, so many spans and bytes of them. Returns spans."""

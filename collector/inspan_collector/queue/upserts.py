@@ -258,7 +258,7 @@ class Upserts:
 
     # Between memory and disk
 
-    def write(self, spans: float, size: float) -> bool:
+    def write(self, spans: float, size: float, pledge: Pledge | None = None) -> bool:
         """Also what waits behind another copy, last."""
         journal = self.journal
         if journal is None:
@@ -272,7 +272,7 @@ class Upserts:
             rows += rows_of(
                 bundle, [key for key in bundle.copies if not journal.has_row(self.seqs[key])], self.seqs, journal
             )
-        return not rows or journal.put(rows, {})
+        return not rows or journal.put(rows, {}, pledge)
 
     def let_go(self, spans: float, size: float) -> list[Chunk]:
         """See Waiting. Where some copies of a bundle are durable and others are not yet, only those leave."""

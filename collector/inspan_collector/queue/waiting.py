@@ -83,7 +83,7 @@ class Waiting(Protocol):
         """
         ...
 
-    def write(self, spans: float, size: float) -> bool:
+    def write(self, spans: float, size: float, pledge: Pledge | None = None) -> bool:
         """See that the oldest, so many spans and bytes of them, have rows on disk. False where there is no room."""
         ...
 
