@@ -33,6 +33,7 @@ from inspan_collector.spool.store import Store
 
 T = TypeVar("T")
 
+MOST_CREDIT: Final = 4.0  # batches
 ROOM: Final = 0.02  # of the spool, that is made at once where the oldest give way: a few hundred rows, some ms
 REMEMBERED: Final = 100_000  # keys; 10 MB. Past it a row may be sent after a later copy of its span
 
@@ -98,10 +99,13 @@ class Backlog:
         most = min(self.destination.max_batch_bytes, self.destination.learned_bytes)
         return most if free >= most or not queue.held_spans else 0
 
-    def turn(self) -> bool:
-        """Where fresh spans wait too: whether the backlog goes first this time."""
-        self.credit += self.config.recovery_share
-        if self.credit < 1:
+    def turn(self, *, possible: bool) -> bool:
+        """A batch can be taken from memory: whether the backlog goes first. possible: a read is.
+
+        What it could not use it may catch up on, but not for long.
+        """
+        self.credit = min(self.credit + self.config.recovery_share, MOST_CREDIT)
+        if self.credit < 1 or not possible:
             return False
         self.credit -= 1
         return True

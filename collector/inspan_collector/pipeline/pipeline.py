@@ -135,8 +135,10 @@ class Pipeline:
     def _start(self) -> None:
         left = self._fresh_left()
         fresh = left is not None and left <= 0
-        backlog = self.backlog
-        if backlog is not None and self._can_read() and (not fresh or backlog.turn()):
+        backlog, possible = self.backlog, self._can_read()
+        if backlog is not None and backlog.spans() and fresh:
+            possible = backlog.turn(possible=possible)
+        if backlog is not None and possible:
             backlog.begin()
             self.reading = asyncio.create_task(self._read(backlog))
         elif fresh:

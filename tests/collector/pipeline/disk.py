@@ -70,7 +70,7 @@ class ModelStore:
 
     def oldest(self, destination: str, size: int, skip: Any = ()) -> list[tuple[int, str, int]]:
         rows = [self.rows[seq] for seq in sorted(self.rows) if seq not in skip]
-        return [(row.seq, row.destination, row.spans) for row in rows[: max(1, size // 1000)]]
+        return [(row.seq, row.destination, row.spans) for row in rows[: max(1, size // 250)]]
 
     def total(self) -> Total:
         return Total(len(self.rows), sum(row.spans for row in self.rows.values()), 0)
@@ -85,7 +85,8 @@ class ModelDisk:
         self.store = ModelStore(self.rows)
         self.next = first
         self.share: Share | None = None
-        self.max_rows = 1 << 30
+        self.max_size = 1 << 30
+        self.delays = [0.0, 0.001, 0.02, 0.3]  # s
         self.jobs: list[Write | Callable[[], None]] = []
         self.broken: Trouble | None = None
         self.crashed = False
@@ -95,7 +96,7 @@ class ModelDisk:
         return self.next - count
 
     def has_room(self, size: int) -> bool:
-        return len(self.rows) < self.max_rows
+        return sum(row.size for row in self.rows.values()) + size <= self.max_size
 
     def write(self, write: Write) -> None:
         self._job(write)
@@ -116,7 +117,7 @@ class ModelDisk:
     def _job(self, job: Write | Callable[[], None]) -> None:
         if not self.jobs:
             loop = asyncio.get_running_loop()
-            loop.call_later(self.rng.choice([0.0, 0.001, 0.02, 0.3]), self._work)
+            loop.call_later(self.rng.choice(self.delays), self._work)
         self.jobs.append(job)
 
     def _work(self) -> None:

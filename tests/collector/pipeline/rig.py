@@ -20,6 +20,8 @@ from inspan_collector.pipeline.destination import Bounds, Destination
 from inspan_collector.pipeline.intake import Intake
 from inspan_collector.pipeline.overflow import Overflow
 from inspan_collector.pipeline.pipeline import Pipeline
+from inspan_collector.quarantine import SpoolQuarantine
+from inspan_collector.spool.refusals import BOUND
 from inspan_collector.spool.share import Share
 
 EPOCH = 1e9  # s; what the wall clock shows when the loop begins
@@ -75,6 +77,7 @@ class Rig:
         backlog = Backlog(self.destination, share, disk, self.spool)
         pipeline = Pipeline(self.destination, backlog, Overflow(self.destination, share, backlog, self.spool))
         disk.share = share
+        self.destination.quarantine = SpoolQuarantine("up", share.issue, disk.ask, self.destination.again, BOUND)
         asked: list[int] = []
         if former is not None:
             rows = former.published[1]
