@@ -26,7 +26,7 @@ def test_the_readme_shows_how_to_post_with_curl() -> None:
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
 @pytest.mark.parametrize("command", curls())
 def test_a_curl_line_of_the_readme_posts_spans_that_are_taken_and_kept(tmp_path: Path, command: str) -> None:
-    with Sidecar() as sidecar:
+    with Sidecar(env={"INSPAN_SPOOL__PATH": str(tmp_path / "spool.db")}) as sidecar:
         environ = {"INSPAN_SOCKET": str(sidecar.socket)}
         environ |= {name: value for name, value in sidecar.env.items() if name in INHERITED}
         shell = ["bash", "-euo", "pipefail", "-c", command]
