@@ -98,7 +98,9 @@ class Spool:
         return first
 
     def has_room(self, size: int) -> bool:
-        """See Disk."""
+        """See Disk. There is none on a disk in trouble: what is tried and fails would be tried again at once."""
+        if self.scribe.trouble is not None:
+            return False
         if self.size + self.pending + size <= self.config.max_bytes:
             return True
         message = f"the spool is full ({self.config.max_bytes.shown}): what comes now is in memory alone"
