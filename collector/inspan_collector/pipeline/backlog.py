@@ -397,6 +397,7 @@ class Backlog:
     def lost(self) -> None:
         """The disk cannot be read any more, for now."""
         self.open = False
+        self.full = False  # it had no room because of that
 
     def _settle_former(self, present: Mapping[int, int]) -> None:
         former, share = self.former, self.share

@@ -351,16 +351,11 @@ class Share:
         done(trouble)
         self._forget(0)
 
-    def missing(self, found: Mapping[int, tuple[str, int]]) -> None:
-        """Of the attached rows that were durable only these are on disk."""
-        self.durable_spans = 0
-        for row, spans in list(self.attached.items()):
-            if row in self.unwritten:
-                continue  # what becomes of it will be told
-            if row in found:
-                self.durable_spans += spans
-            else:
-                del self.attached[row]
+    def missing(self, looked_for: Iterable[int], found: Mapping[int, tuple[str, int]]) -> None:
+        """Of the rows that were looked for, as they were attached then, only these are on disk."""
+        for row in looked_for:
+            if row in self.attached and row not in self.unwritten and row not in found:
+                self.durable_spans -= self.attached.pop(row)
         self.stands = {seq: row for seq, row in self.stands.items() if row in self.attached}
 
 

@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 UNKNOWN: Final = 1 << 61  # the first seq while the disk has not said which are used: above all that it ever says
 
+AGAIN: Final = 1.0  # s until a file that could be opened, and not be read, is read again
+
 
 class Reader(Protocol):
     """Who books what is found on disk of one destination."""
@@ -96,7 +98,9 @@ class Spool:
         return first
 
     def has_room(self, size: int) -> bool:
-        """See Disk."""
+        """See Disk. There is none on a disk in trouble: what is tried and fails would be tried again at once."""
+        if self.scribe.trouble is not None:
+            return False
         if self.size + self.pending + size <= self.config.max_bytes:
             return True
         message = f"the spool is full ({self.config.max_bytes.shown}): what comes now is in memory alone"
@@ -152,14 +156,19 @@ class Spool:
     def _opened(self, opened: Opened) -> None:
         self.about_to_open()
         self.remembered(opened.posts)
+        for share in self.shares.values():
+            share.retry()
+        self._flush()  # what failed and is there all the same is put right before anybody counts
         rows = [row for reader in self.readers.values() for row in reader.asked()]
         attached = [row for share in self.shares.values() for row in share.attached]
         question = partial(_look, rows, attached)
-        self.scribe.ask(question, partial(self._looked, opened))
+        self.scribe.ask(question, partial(self._looked, opened, attached))
 
-    def _looked(self, opened: Opened, found: "Found | Trouble") -> None:
+    def _looked(self, opened: Opened, looked_for: Sequence[int], found: "Found | Trouble") -> None:
         if isinstance(found, Trouble):
-            return  # it will be opened again
+            if self.scribe.trouble is None:  # else it will be opened again
+                self.loop.call_later(AGAIN, self._opened, opened)
+            return
         totals, asked, attached = found.totals, found.asked, found.attached
         if self.next == UNKNOWN:
             self.next = max(opened.epoch << COUNTER_BITS, found.highest + 1)
@@ -170,10 +179,9 @@ class Spool:
             message = f"spans of {name}, which is no destination here, are kept on disk; see inspan spool replay"
             self.events.record("spool_stranger", name, message, spans=total.spans)
         for name, share in self.shares.items():
-            share.missing(attached)
+            share.missing(looked_for, attached)
             present = {seq: spans for seq, (owner, spans) in asked.items() if owner == name}
             self.readers[name].found(totals.get(name, Total()), present, salvaged=opened.how == "fresh")
-            share.retry()
         self.quarantined(found.refused)
         self.first.set()
 

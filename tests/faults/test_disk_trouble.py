@@ -1,0 +1,396 @@
+"""A disk in trouble, and a sidecar that goes on: it says so, promises nothing, relays, and heals by itself."""
+
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+from tests.collector.spool.damage import frame, garbage, log_of
+from tests.e2e.sink_process import SinkProcess
+from tests.faults.disk import Disk, needs_shim
+from tests.faults.rig import LONG, Agents, Count, add_up, behave, given_up
+from tests.faults.trouble import FLAGS, MODES, Trouble, down, sections, together
+from tests.sidecar import Sidecar
+
+from inspan_collector.spool.database import PAGE
+
+# In a short run each trouble meets one of the modes, in a long one both.
+BOTH: Final = LONG
+
+
+def cases(*named: tuple[str, str]) -> list[tuple[str, str]]:
+    return [(name, mode) for name, usual in named for mode in MODES if BOTH or mode == usual]
+
+
+@contextmanager
+def agents(folder: Path, sidecar: Sidecar, seed: int, *, first: int = 1) -> Iterator[list[Count]]:
+    """Two agents that post, one of each kind. Yields a list that is filled with their counts at the end."""
+    counts: list[Count] = []
+    with (
+        Agents(folder, sidecar.socket, seed, *FLAGS, "--kinds", "otlp", number=first) as otlp,
+        Agents(folder, sidecar.socket, seed, *FLAGS, "--kinds", "json", number=first + 1) as plain,
+    ):
+        yield counts
+        for each in (otlp, plain):
+            each.enough()
+        counts += [otlp.count(), plain.count()]
+
+
+def finish(sidecar: Sidecar, sink: SinkProcess, trouble: Trouble, counts: list[Count], *before: Count) -> Count:
+    """Deliver the rest, stop, and compare all counts. Returns the ledger of all lives."""
+    trouble.watch.until_delivered()
+    whole = together(*before, sidecar.stop())
+    add_up([*counts, trouble.count()], whole, sink.count())
+    return whole
+
+
+def nothing_lost(whole: Count, sink: SinkProcess) -> None:
+    """Every span was delivered, once."""
+    for account in whole["destinations"].values():
+        assert account.keys() <= {"enqueued", "delivered"}, whole
+    assert sink.count()["spans"] == sink.count()["unique"]
+
+
+# A disk that refuses, for as long as it is told to
+
+
+class Refusal(NamedTuple):
+    """begin: what is done to the disk. word: of the message."""
+
+    begin: Callable[[Disk], None]
+    kind: str
+    word: str
+
+
+REFUSALS: Final = {
+    "full": Refusal(lambda disk: disk.full(), "full", "make room"),
+    "broken writes": Refusal(lambda disk: disk.fail(errno.EIO, writes=True), "io", "the disk fails"),
+    "broken syncs": Refusal(lambda disk: disk.fail(errno.EIO), "io", "the disk fails"),
+    # As a file system is that met an error of its own and takes no more writes, also not to open files.
+    "read-only": Refusal(lambda disk: disk.fail(errno.EROFS, writes=True), "readonly", "mount the volume for writing"),
+}
+
+
+@needs_shim
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    cases(("full", "overflow"), ("broken writes", "always"), ("broken syncs", "overflow"), ("read-only", "always")),
+)
+def test_a_disk_that_refuses_while_it_is_used(tmp_path: Path, seed: int, name: str, mode: str) -> None:
+    refusal = REFUSALS[name]
+    with (
+        Disk(tmp_path) as disk,
+        down(tmp_path) as sink,
+        Sidecar(sections(sink.url, disk.root / "spool.db", mode), env=disk.env) as sidecar,
+    ):
+        trouble = Trouble(sidecar)
+        with agents(tmp_path, sidecar, seed) as counts:
+            trouble.until_backlog()
+            assert trouble.post(durable=True)[0] == 200
+            refusal.begin(disk)
+            trouble.until_troubled(refusal.kind)
+            behave(sink)
+            trouble.lasts(refusal.kind, refusal.word)
+            disk.heal()
+            trouble.until_durable()
+        whole = finish(sidecar, sink, trouble, counts)
+        nothing_lost(whole, sink)
+
+
+@needs_shim
+@pytest.mark.parametrize(
+    ("name", "mode"), cases(("full", "always"), ("broken writes", "overflow"), ("broken syncs", "always"))
+)
+def test_a_disk_that_refuses_from_the_start(tmp_path: Path, seed: int, name: str, mode: str) -> None:
+    refusal = REFUSALS[name]
+    with Disk(tmp_path) as disk, down(tmp_path) as sink:
+        settings = sections(sink.url, disk.root / "spool.db", mode)
+        counts, first = left_behind(tmp_path, settings, seed)
+        refusal.begin(disk)
+        with Sidecar(settings, env=disk.env) as sidecar:
+            trouble = Trouble(sidecar)
+            with agents(tmp_path, sidecar, seed, first=3) as more:
+                trouble.until_troubled(refusal.kind)
+                behave(sink)
+                trouble.lasts(refusal.kind, refusal.word)
+                disk.heal()
+                trouble.until_durable()
+            whole = finish(sidecar, sink, trouble, [*counts, *more], first)
+            nothing_lost(whole, sink)
+
+
+def left_behind(folder: Path, settings: dict[str, object], seed: int) -> tuple[list[Count], Count]:
+    """A life that leaves a backlog: the counts of its agents, and its ledger."""
+    with Sidecar(settings) as sidecar:
+        trouble = Trouble(sidecar)
+        with agents(folder, sidecar, seed) as counts:
+            trouble.until_backlog()
+        return counts, sidecar.stop()
+
+
+def killed(folder: Path, settings: dict[str, object], seed: int) -> list[Count]:
+    """A life that leaves a backlog, and its log as it was: the counts of its agents. The next one tells its ledger."""
+    with Sidecar(settings) as sidecar:
+        trouble = Trouble(sidecar)
+        with agents(folder, sidecar, seed) as counts:
+            trouble.until_backlog()
+            sidecar.signal(signal.SIGKILL)
+        return counts
+
+
+def lost(whole: Count, *fates: str) -> int:
+    """Spans that were given up. None for another reason than these."""
+    accounts = whole["destinations"].values()
+    assert all(account.keys() <= {"enqueued", "delivered", "merged", *fates} for account in accounts), whole
+    return given_up(whole)
+
+
+# A volume of its own, which fills up and is mounted anew
+
+
+VOLUME: Final = "64m"  # the ballast, as much again for the rows, and the room to spare that healing asks for
+
+
+class Volume:
+    """A tmpfs that one sidecar sees. Outside it is found through the process."""
+
+    def __init__(self, home: Path, option: str = "rw") -> None:
+        self.root = home / "volume"
+        self.root.mkdir()
+        unshare, mount = shutil.which("unshare"), f"mount -t tmpfs -o size={VOLUME},{option} spool {self.root}"
+        if unshare is None or not shutil.which("nsenter"):
+            pytest.skip("there is no unshare or nsenter here to make a volume with")
+        probe = subprocess.run([unshare, "-Urm", "sh", "-c", mount], capture_output=True, text=True, check=False)
+        if probe.returncode:
+            pytest.skip(f"no volume can be mounted here: {probe.stderr.strip()}")
+        self.prefix = [unshare, "-Urm", "--fork", "--kill-child", "sh", "-c", f'{mount} && exec "$@"', "sh"]
+
+    def let_write(self, sidecar: Sidecar) -> None:
+        entering = ["nsenter", f"--target={sidecar.pid}", "--user", "--mount", "--preserve-credentials"]
+        subprocess.run([*entering, "mount", "-o", "remount,rw", str(self.root)], check=True)
+
+    def seen(self, sidecar: Sidecar) -> Path:
+        return Path(f"/proc/{sidecar.pid}/root{self.root}")
+
+
+def fill(file: Path) -> None:
+    with file.open("ab", buffering=0) as written:
+        for size in (1 << 20, 1 << 12):
+            with contextlib.suppress(OSError):
+                while True:
+                    written.write(bytes(size))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_volume_that_fills_up(tmp_path: Path, seed: int, mode: str) -> None:
+    volume = Volume(tmp_path)
+    with (
+        down(tmp_path) as sink,
+        Sidecar(sections(sink.url, volume.root / "spool.db", mode), prefix=volume.prefix) as sidecar,
+    ):
+        trouble, neighbour = Trouble(sidecar), volume.seen(sidecar) / "neighbour"
+        with agents(tmp_path, sidecar, seed) as counts:
+            trouble.until_backlog()
+            fill(neighbour)
+            trouble.until_troubled("full")
+            fill(neighbour)  # what was given up to make room as well
+            behave(sink)
+            trouble.lasts("full", "make room")
+            neighbour.unlink()
+            trouble.until_durable()
+        nothing_lost(finish(sidecar, sink, trouble, counts), sink)
+
+
+def test_a_volume_that_is_mounted_for_reading_and_then_for_writing(tmp_path: Path, seed: int) -> None:
+    volume = Volume(tmp_path, "ro")
+    with (
+        SinkProcess(tmp_path, "--api-key", "K") as sink,
+        Sidecar(sections(sink.url, volume.root / "spool.db", "always"), prefix=volume.prefix) as sidecar,
+    ):
+        trouble = Trouble(sidecar)
+        with agents(tmp_path, sidecar, seed) as counts:
+            trouble.until_troubled("readonly")
+            trouble.lasts("readonly", "mount the volume for writing")
+            volume.let_write(sidecar)
+            trouble.until_durable()
+        nothing_lost(finish(sidecar, sink, trouble, counts), sink)
+
+
+# A directory without rights
+
+
+MORTAL: Final = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")  # root may write anywhere
+
+
+@pytest.mark.parametrize(("when", "mode"), cases(("used", "always"), ("start", "overflow")))
+def test_a_directory_that_may_not_be_written(tmp_path: Path, seed: int, when: str, mode: str) -> None:
+    if os.geteuid() == 0 and not (shutil.which("setpriv") and shutil.which("unshare")):
+        pytest.skip("there is no setpriv here, and root may write anywhere")
+    prefix = ["unshare", "--fork", "--kill-child", *MORTAL] if os.geteuid() == 0 else []
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    with down(tmp_path) as sink:
+        settings = sections(sink.url, folder / "spool.db", mode)
+        counts, before = [], []
+        if when == "start":
+            counts, ledger = left_behind(tmp_path, settings, seed)
+            before = [ledger]
+            forbid(folder)
+        with Sidecar(settings, prefix=prefix) as sidecar:
+            trouble = Trouble(sidecar)
+            with agents(tmp_path, sidecar, seed, first=3) as more:
+                if when == "used":
+                    trouble.until_backlog()
+                    forbid(folder)
+                    sidecar.until_status("events", 1)
+                    trouble.is_alive()
+                    # What is open can still be written: only a file that must be made anew shows it.
+                    for each in folder.glob("spool.db-*"):
+                        each.unlink() if allow(folder) else None
+                    forbid(folder)
+                trouble.until_troubled("readonly")
+                behave(sink)
+                trouble.lasts("readonly", "let it belong to the user")
+                allow(folder)
+                trouble.until_durable()
+            nothing_lost(finish(sidecar, sink, trouble, [*counts, *more], *before), sink)
+
+
+def forbid(folder: Path) -> None:
+    for each in folder.iterdir():
+        each.chmod(0o400)
+    folder.chmod(0o500)
+
+
+def allow(folder: Path) -> bool:
+    folder.chmod(0o700)
+    for each in folder.iterdir():
+        each.chmod(0o600)
+    return True
+
+
+# What cannot be at all
+
+
+@pytest.mark.parametrize("mode", MODES if BOTH else ["always"])
+def test_a_path_that_cannot_be_made(tmp_path: Path, seed: int, mode: str) -> None:
+    folder = tmp_path / "folder"
+    folder.write_text("in the way")
+    with (
+        SinkProcess(tmp_path, "--api-key", "K") as sink,
+        Sidecar(sections(sink.url, folder / "below" / "spool.db", mode)) as sidecar,
+    ):
+        trouble = Trouble(sidecar)
+        with agents(tmp_path, sidecar, seed) as counts:
+            trouble.until_troubled("readonly")
+            trouble.lasts("readonly", str(folder))
+            folder.unlink()
+            trouble.until_durable()
+        nothing_lost(finish(sidecar, sink, trouble, counts), sink)
+
+
+@pytest.mark.parametrize("mode", MODES if BOTH else ["overflow"])
+def test_a_spool_of_a_newer_version_waits_for_who_can_read_it(tmp_path: Path, seed: int, mode: str) -> None:
+    path = tmp_path / "spool.db"
+    with down(tmp_path) as sink:
+        settings = sections(sink.url, path, mode)
+        counts, before = left_behind(tmp_path, settings, seed)
+        known = version(path, 99)
+        with Sidecar(settings) as sidecar:
+            trouble = Trouble(sidecar)
+            with agents(tmp_path, sidecar, seed, first=3) as more:
+                trouble.until_troubled("newer")
+                behave(sink)
+                trouble.lasts("newer", "upgrade")
+                version(path, known)
+                trouble.until_durable()
+            nothing_lost(finish(sidecar, sink, trouble, [*counts, *more], before), sink)
+
+
+def version(path: Path, new: int) -> int:
+    """Set it, and return the one before."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        ((before,),) = connection.execute("pragma user_version").fetchall()
+        connection.execute(f"pragma user_version = {new}")
+    return int(before)
+
+
+@pytest.mark.parametrize("mode", MODES if BOTH else ["always"])
+def test_of_two_on_one_spool_the_second_waits_until_the_first_ends(tmp_path: Path, seed: int, mode: str) -> None:
+    with down(tmp_path) as sink:
+        settings = sections(sink.url, tmp_path / "spool.db", mode)
+        with Sidecar(settings) as first, Sidecar(settings) as second:
+            before, trouble = Trouble(first), Trouble(second)
+            with agents(tmp_path, second, seed, first=3) as more:
+                with agents(tmp_path, first, seed) as counts:
+                    before.until_backlog()
+                    trouble.until_troubled("locked")
+                    before.until_durable()
+                    behave(sink)
+                    trouble.lasts("locked", "another process")
+                    behave(sink, status=503)
+                    before.until_backlog()
+                left = first.stop()
+                trouble.until_durable()
+                behave(sink)
+            posted = [*counts, *more, before.count()]
+            whole = finish(second, sink, trouble, posted, left)
+        nothing_lost(whole, sink)
+
+
+# Damage, which is there once and for all
+
+
+@pytest.mark.parametrize(("what", "mode"), cases(("file", "overflow"), ("file", "always"), ("directory", "overflow")))
+def test_what_is_removed_under_its_hands_is_made_again(tmp_path: Path, seed: int, what: str, mode: str) -> None:
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    with down(tmp_path) as sink, Sidecar(sections(sink.url, folder / "spool.db", mode)) as sidecar:
+        trouble = Trouble(sidecar)
+        with agents(tmp_path, sidecar, seed) as counts:
+            trouble.until_backlog()
+            if what == "file":
+                (folder / "spool.db").unlink()
+            else:
+                shutil.rmtree(folder.rename(tmp_path / "gone"))  # at once: it is made anew meanwhile
+            trouble.passes("corrupt")
+            assert (folder / "spool.db").exists()
+            behave(sink)
+        nothing_lost(finish(sidecar, sink, trouble, counts), sink)
+
+
+def cut(path: Path) -> None:
+    log = log_of(path)
+    os.truncate(log, frame(frames(log) // 2) + 1000)
+
+
+def spoil(path: Path) -> None:
+    log = log_of(path)
+    garbage(log, frame(frames(log) // 2), 24 + PAGE)
+
+
+def frames(log: Path) -> int:
+    return (log.stat().st_size - frame(0)) // (frame(1) - frame(0))
+
+
+@pytest.mark.parametrize(("how", "mode"), cases(("cut", "overflow"), ("spoilt", "always"), ("spoilt", "overflow")))
+def test_a_torn_log_costs_what_was_in_it_and_no_more(tmp_path: Path, seed: int, how: str, mode: str) -> None:
+    path = tmp_path / "spool.db"
+    with down(tmp_path) as sink:
+        settings = sections(sink.url, path, mode)
+        counts = killed(tmp_path, settings, seed)
+        (cut if how == "cut" else spoil)(path)
+        with Sidecar(settings) as sidecar:
+            trouble = Trouble(sidecar)
+            trouble.until_durable()
+            behave(sink)
+            whole = finish(sidecar, sink, trouble, counts, sidecar.wait_for("former")["ledger"])
+        assert 0 < lost(whole, "dropped_spool_corrupt", "dropped_crash") < whole["destinations"]["up"]["enqueued"]
