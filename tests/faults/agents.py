@@ -99,6 +99,7 @@ class Connection:
         self.count = count
         self.kind = kind
         self.bodies = bodies
+        self.name = f"{options.repost}-{options.number}"
         self.rng = random.Random(bodies.rng.random())
         self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         path, content = ("/v1/traces", "x-protobuf") if kind == "otlp" else ("/v1/spans", "json")
@@ -143,7 +144,7 @@ class Connection:
         if self.options.repost is None:
             return self.head.encode()
         self.count.names += 1
-        return f"{self.head}inspan-agent: {self.options.repost}\r\ninspan-sequence: {self.count.names}\r\n".encode()
+        return f"{self.head}inspan-agent: {self.name}\r\ninspan-sequence: {self.count.names}\r\n".encode()
 
     async def _ask(self, post: bytes, spans: int) -> tuple[int, float]:
         """(status, 0 where there was no answer, or UNMADE; seconds that a refusal asks for)."""
