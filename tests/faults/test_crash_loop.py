@@ -16,10 +16,12 @@ KILLS: Final = 500 if LONG else 10
 FEWER: Final = 200 if LONG else 5
 LIVES: Final = (0.02, 0.6)  # s that a life lasts once it is ready
 BIRTHS: Final = (0.1, 0.4)  # s from the start to a kill that comes before it is ready, or just then
-MOODS: Final = (  # of the upstream, in one life: it takes everything, slowly; it is down; it comes and goes
+# Of the upstream, in one life: it takes everything, slowly; it is down; it comes and goes; it has rows cut in parts.
+MOODS: Final = (
     {"delay": "0ms-60ms"},
     {"status": 503},
     {"chance": "503=0.4", "delay": "0ms-20ms"},
+    {"max_bytes": 3000, "delay": "0ms-20ms"},
 )
 # Where the upstream is down spans go to disk within a life, and come back in many batches.
 DURABLE: Final = ("--header", "inspan-ack: durable")
