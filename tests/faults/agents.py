@@ -1,7 +1,8 @@
 """Agents in a process of its own, which count every post's end. Run as a file; its last line is the count, as JSON.
 
-Each connection has one post out at a time. A post is acked (2xx), refused (any other answer), or unknown (the
-connection broke, or patience ended, before the answer). SIGTERM: answers that are out are waited for, then the count.
+Each connection has one post out at a time. A post is acked (2xx), refused (any other answer, or nobody there to post
+it to), or unknown (the connection broke, or patience ended, before the answer). SIGTERM: answers that are out are
+waited for, then the count.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import uvloop
 
 AGAIN = frozenset({429, 502, 503, 504})  # what SDKs try again; Source: OTLP specification, "Retryable Response Codes"
 TEXT = 1 << 16  # bytes of noise that spans take their text from: random, so that gzip does not make it nothing
+UNMADE = -1  # in place of a status: no connection could be made, so that nobody has the post
 REST = 0.1  # s before a post is tried again where the refusal does not say
 STAMP = '"start_timestamp":"2026-05-04T03:02:01Z","end_timestamp":"2026-05-04T03:02:02Z"'
 
@@ -28,8 +30,11 @@ class Count:
     def __init__(self) -> None:
         self.made = self.acked = self.refused = self.unknown = 0
         self.posts: Counter[str] = Counter()  # tries, by status, or `broken`, `silent`
+        self.doubted = 0  # spans of all tries that broke: as many as may have been taken, and nobody was told
+        self.kept = 0  # spans of refusals that said that they are taken all the same, as accepted and not durable
         self.hinted = 0  # refusals of 429 that said when to come back, in both ways
         self.slowest = 0.0  # s from a post to its answer
+        self.names = 0  # posts that were given a number, to be known again
         self.ranges: list[tuple[int, int]] = []  # (number of the first span, spans) of each post that was acked
 
     def said(self, *, ranges: bool) -> dict[str, Any]:
@@ -94,11 +99,12 @@ class Connection:
         self.count = count
         self.kind = kind
         self.bodies = bodies
+        self.name = f"{options.repost}-{options.number}"
         self.rng = random.Random(bodies.rng.random())
         self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         path, content = ("/v1/traces", "x-protobuf") if kind == "otlp" else ("/v1/spans", "json")
         extra = "".join(f"{line}\r\n" for line in options.header)
-        self.head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/{content}\r\n{extra}content-length: "
+        self.head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/{content}\r\n{extra}"
 
     async def run(self, stop: asyncio.Event) -> None:
         """Post until it is told to stop."""
@@ -113,41 +119,63 @@ class Connection:
         spans = self.rng.randint(1, self.options.spans)
         first, body = self.bodies.next(self.kind, spans)
         self.count.made += spans
-        status, wait = await self._ask(body)
-        while status in AGAIN and self.options.retry and not stop.is_set():
+        post = self._named() + f"content-length: {len(body)}\r\n\r\n".encode() + body
+        status, wait = await self._ask(post, spans)
+        doubted = status == 0
+        while self._goes_again(status) and not stop.is_set():
             await rest(stop, wait * self.rng.uniform(1, 1.5))  # so that those refused together do not return together
             if not stop.is_set():
-                status, wait = await self._ask(body)
-        if status == 0:
-            self.count.unknown += spans
-        elif status < 300:
+                status, wait = await self._ask(post, spans)
+                doubted = doubted or status == 0
+        if 200 <= status < 300:
             self.count.acked += spans
             self.count.ranges.append((first, spans))
+        elif doubted:
+            self.count.unknown += spans
         else:
             self.count.refused += spans
 
-    async def _ask(self, body: bytes) -> tuple[int, float]:
-        """(status, 0 where there was no answer; seconds that a refusal asks for)."""
+    def _goes_again(self, status: int) -> bool:
+        options = self.options
+        return (status == 0 and options.repost is not None) or (options.retry and (status in AGAIN or status == UNMADE))
+
+    def _named(self) -> bytes:
+        """The head, but for its length. A post that goes again has the name of the first."""
+        if self.options.repost is None:
+            return self.head.encode()
+        self.count.names += 1
+        return f"{self.head}inspan-agent: {self.name}\r\ninspan-sequence: {self.count.names}\r\n".encode()
+
+    async def _ask(self, post: bytes, spans: int) -> tuple[int, float]:
+        """(status, 0 where there was no answer, or UNMADE; seconds that a refusal asks for)."""
+        try:
+            if self.streams is None:
+                self.streams = await asyncio.open_unix_connection(self.options.socket)
+        except OSError:
+            self.count.posts["unmade"] += 1
+            return UNMADE, REST
         began = time.monotonic()
         try:
             async with asyncio.timeout(self.options.patience):
-                status, headers = await self._exchange(body)
+                status, headers = await self._exchange(*self.streams, post)
         except (OSError, EOFError, TimeoutError) as why:
             self.count.posts["silent" if isinstance(why, TimeoutError) else "broken"] += 1
+            self.count.doubted += spans
             self._hang_up()
-            return 0, 0.0
+            return 0, REST
         self.count.slowest = max(self.count.slowest, time.monotonic() - began)
         self.count.posts[str(status)] += 1
         self.count.hinted += status == 429 and {"retry-after", "retry-after-ms"} <= headers.keys()
+        if status == 503 and headers.get("inspan-custody") == "accepted":
+            self.count.kept += spans
         if headers.get("connection") == "close":
             self._hang_up()
         return status, int(headers["retry-after-ms"]) / 1000 if "retry-after-ms" in headers else REST
 
-    async def _exchange(self, body: bytes) -> tuple[int, dict[str, str]]:
-        if self.streams is None:
-            self.streams = await asyncio.open_unix_connection(self.options.socket)
-        reader, writer = self.streams
-        writer.write(f"{self.head}{len(body)}\r\n\r\n".encode() + body)
+    async def _exchange(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, post: bytes
+    ) -> tuple[int, dict[str, str]]:
+        writer.write(post)
         await writer.drain()
         lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
@@ -194,7 +222,8 @@ def main() -> None:
     parser.add_argument("--bytes", type=int, default=200, help="of text in a span")
     parser.add_argument("--kinds", default="otlp,json")
     parser.add_argument("--header", action="append", default=[], metavar="NAME: VALUE")
-    parser.add_argument("--retry", action="store_true", help="try refused posts again, as SDKs do")
+    parser.add_argument("--retry", action="store_true", help="try refused posts again, as SDKs do, and those unmade")
+    parser.add_argument("--repost", metavar="NAME", help="name each post, and try those without an answer again")
     parser.add_argument("--patience", type=float, default=10.0, help="s for an answer, as SDKs have")
     parser.add_argument("--ranges", action="store_true", help="say also which posts were acked")
     parser.add_argument("--seed", type=int, required=True)

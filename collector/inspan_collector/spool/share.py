@@ -152,6 +152,7 @@ class Share:
         self.disk.write(write)
 
     def _written(self, write: Write, pledge: Pledge | None, trouble: Trouble | None) -> None:
+        write.done = _nothing  # which held the write, and so its bodies, for ever: the collector does not look into it
         self.replacing.difference_update([row.seq for row in write.put])
         if self.landing is not None:
             self.landing.set_result(None)
