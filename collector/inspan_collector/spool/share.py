@@ -125,7 +125,9 @@ class Share:
             before = [stood for stood in losers if stood is not None and stood != row.seq]
             if before:
                 erased += before
-                self.origins[row.seq] = tuple((stood, False) for stood in before)
+                # What one of them should have replaced may still be there, where it could not be written.
+                older = [origin for stood in before for origin in self.origins.pop(stood, ())]
+                self.origins[row.seq] = (*[(stood, False) for stood in before], *older)
             self._attach(row)
         if erased:
             self.replacing.update([row.seq for row in rows])
@@ -351,8 +353,12 @@ class Share:
         done(trouble)
         self._forget(0)
 
+    def watched(self) -> list[int]:
+        """Rows of which it matters whether they are on disk: see `missing`."""
+        return [*self.attached, *[seq for write in self.undone for seq in write.erase]]
+
     def missing(self, found: Mapping[int, tuple[str, int]]) -> None:
-        """Of the attached rows that were durable only these are on disk."""
+        """Of the attached rows that were durable, and of those that could not be erased, only these are on disk."""
         self.durable_spans = 0
         for row, spans in list(self.attached.items()):
             if row in self.unwritten:
@@ -362,6 +368,8 @@ class Share:
             else:
                 del self.attached[row]
         self.stands = {seq: row for seq, row in self.stands.items() if row in self.attached}
+        for write in self.undone:  # an owed row that is gone is not among what the store counts
+            self.unwritten.update([seq for seq in write.erase if seq in self.owed and seq not in found])
 
 
 def _nothing(trouble: Trouble | None) -> None:

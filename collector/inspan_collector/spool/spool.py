@@ -153,7 +153,7 @@ class Spool:
         self.about_to_open()
         self.remembered(opened.posts)
         rows = [row for reader in self.readers.values() for row in reader.asked()]
-        attached = [row for share in self.shares.values() for row in share.attached]
+        attached = [row for share in self.shares.values() for row in share.watched()]
         question = partial(_look, rows, attached)
         self.scribe.ask(question, partial(self._looked, opened))
 
