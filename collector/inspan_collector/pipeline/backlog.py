@@ -220,14 +220,8 @@ class Backlog:
         return bool(replacing) and any(seq in replacing for chunk in chunks for seq in chunk.seqs)
 
     async def claim(self, chunks: list[Chunk]) -> list[Chunk]:
-        """What is left to send of taken copies, when those that are on disk have met them. After `begin`, or where
-        nothing has to be looked up."""
-        if self.asking:
-            chunks = await self._claim(chunks)
-        await self.share.replaced([seq for chunk in chunks for seq in chunk.seqs])
-        return chunks
-
-    async def _claim(self, chunks: list[Chunk]) -> list[Chunk]:
+        """What is left to send of taken copies, when those that are on disk have met them. After `begin`. Cancelled
+        while the disk is asked, it has changed nothing."""
         copies = cast(list[Copies], chunks)
         keys = {span_json.fingerprint(key): key for chunk in copies for key in chunk.keys}
         name = self.destination.name
@@ -269,6 +263,8 @@ class Backlog:
 
     async def _catch_up(self) -> None:
         """The disk can be read again: what is older than what was sent meanwhile is not sent any more."""
+        if self.asking or not self.open:
+            return  # a question was put since this was found to be due
         name, sent = self.destination.name, self.unclaimed
         self.begin()
         try:
@@ -300,7 +296,10 @@ class Backlog:
 
     def chore(self) -> Coroutine[None, None, None] | None:
         """What is to be done once in a while, where there is something."""
-        if not self.open or self.asking or not self.spans():
+        if not self.open or self.asking:
+            return None
+        if not self.spans():
+            self.unclaimed.clear()
             return None
         if self.unclaimed:
             return self._catch_up()

@@ -4,7 +4,7 @@ import asyncio
 import random
 from typing import Any
 
-from tests.collector.pipeline.disk import ModelDisk, ModelPage
+from tests.collector.pipeline.disk import ModelDisk
 from tests.collector.pipeline.rig import EPOCH, Rig
 from tests.collector.pipeline.upstream import Upserting, Upstream, json_spans, otlp_spans
 from tests.virtual_time import run
@@ -12,7 +12,6 @@ from tests.virtual_time import run
 from inspan_collector.errors import Later
 from inspan_collector.formats import FORMATS, span_json
 from inspan_collector.pipeline.backlog import Former
-from inspan_collector.pipeline.pipeline import Pipeline
 from inspan_collector.pledge import Pledge
 from inspan_collector.row import ROW, Refused, Row, Trouble
 
@@ -225,6 +224,7 @@ def test_a_row_that_a_damaged_disk_lost_before_it_was_replaced_is_not_counted_as
         backlog.found(disk.store.total(), {}, salvaged=True)
         backlog.share.retry()
         await asyncio.sleep(1.0)
+        rig.crash()
         assert rig.pipeline.imbalance() == 0
         assert rig.books().get("dropped_spool_corrupt", 0) == 0, rig.books()
 
