@@ -27,7 +27,7 @@ class Reader:
     def lost(self) -> None: ...
 
 
-async def life(path: Path, body: bytes) -> None:
+async def life(path: Path, body: bytes, now: float) -> None:
     """One span is offered before the disk can be read, is written when it can, and the process ends."""
     opening = threading.Event()
 
@@ -36,7 +36,7 @@ async def life(path: Path, body: bytes) -> None:
         return Store.open(*args, **kwargs)
 
     config = msgspec.convert({"path": str(path), "mode": "always"}, SpoolConfig, dec_hook=decode)
-    spool = Spool(config, Events())
+    spool = Spool(config, Events(wall=lambda: now))
     spool.scribe.disk.open_store = slowly
     share = Share("up", spool, always=True, wall=lambda at: at)
     spool.shares["up"], spool.readers["up"] = share, Reader()
@@ -51,8 +51,8 @@ async def life(path: Path, body: bytes) -> None:
 
 
 def test_what_two_slow_starts_wrote_are_two_rows(tmp_path: Path) -> None:
-    for body in (b"first", b"second"):
-        asyncio.run(life(tmp_path / "spool.db", body))
+    for now, body in ((1.8e9, b"first"), (1.8e9 + 10.0, b"second")):
+        asyncio.run(life(tmp_path / "spool.db", body, now))
     store = Store.open(tmp_path / "spool.db")
     found = store.page("up", 0, max_spans=10, max_bytes=1000)
     store.close()
