@@ -7,7 +7,7 @@ from inspan_collector.config.model import SpoolConfig
 from inspan_collector.pipeline.backlog import Backlog
 from inspan_collector.pipeline.destination import Destination
 from inspan_collector.queue.bundle import Copies
-from inspan_collector.queue.journal import row_of
+from inspan_collector.queue.journal import put_fitting, row_of
 from inspan_collector.queue.posting import rows_of_copies
 from inspan_collector.row import Row
 from inspan_collector.spool.share import Share
@@ -25,6 +25,7 @@ class Overflow:
         self.share = share
         self.backlog = backlog
         self.config = config
+        self.refused = False  # for want of room, since the last look: to make rows of all that waits takes long
         self.shut = False  # the gate has been closed for too long: nothing is kept in memory that waits
         destination.filled = self.relieve
         share.changed = self.relieve
@@ -37,6 +38,7 @@ class Overflow:
         gate = self.destination.gate
         closed = gate.state != "open" and self.destination.clock() - gate.since >= self.config.spill_after
         self.shut = closed and self.backlog.open
+        self.refused = False
         self.relieve()
 
     def relieve(self) -> None:
@@ -50,13 +52,15 @@ class Overflow:
         gone = queue.let_go(spans, size)
         if gone:
             self.destination.poke()
-        if not self.share.is_writing() and queue.fill() > part:
+        if not self.refused and not self.share.is_writing() and queue.fill() > part:
             self._write(min(spans, SLAB_SPANS), min(size, SLAB))
 
     def _write(self, spans: float, size: float) -> None:
         queue = self.destination.queue
         if queue.write(max(spans, 1), max(size, 1)):
+            self.backlog.full = False
             return
+        self.refused = True
         if self.destination.config.queue.when_full == "drop_oldest":
             self.backlog.full = True
 
@@ -69,5 +73,5 @@ class Overflow:
             elif not self.share.has_row(chunk.seqs[0]):
                 rows.append(row_of(chunk, self.share))
         if rows:
-            self.share.put(rows, {})
+            put_fitting(rows, self.share)
         self.destination.queue.write(float("inf"), float("inf"))
