@@ -107,8 +107,13 @@ class Backlog:
         return True
 
     def must_look_up(self) -> bool:
-        """Whether what is taken may have an older copy on disk."""
-        return isinstance(self.destination.waiting, Upserts) and self.spans() > 0
+        """Whether what is taken may have an older copy on disk, and the disk can say so."""
+        return self.open and isinstance(self.destination.waiting, Upserts) and self.spans() > 0
+
+    def pass_by(self, chunks: Sequence[Chunk]) -> None:
+        """These are sent although the disk cannot be read: nobody waits for one that is opened for minutes."""
+        if not self.open and isinstance(self.destination.waiting, Upserts) and self.spans() > 0:
+            self._remember(cast(Sequence[Copies], chunks))
 
     # Reading
 
@@ -156,6 +161,8 @@ class Backlog:
 
     def _sound(self, rows: Sequence[Row]) -> list[Row]:
         """The rows that can be understood. The others are kept where somebody can look at them."""
+        for row in rows:
+            row.fault = row.fault or self._unfit(row)
         broken = [row for row in rows if row.fault]
         for row in broken:
             self.destination.ledger.move(SPOOLED, QUARANTINED, row.spans)
@@ -176,6 +183,17 @@ class Backlog:
             self.destination.events.record("quarantined", self.destination.name, message, spans=row.spans)
         self.destination.ledger.publish()
         return [row for row in rows if not row.fault]
+
+    def _unfit(self, row: Row) -> str:
+        """Why it cannot be sent from here, where the destination was of another kind when it was written; else empty.
+
+        Out of quarantine it is offered anew, and taken apart where that is possible.
+        """
+        if row.format not in self.destination.exporter.formats:
+            return f"this destination does not take {row.format}, as it did when the row was written"
+        if isinstance(self.destination.waiting, Upserts) and row.key is None:
+            return "it was written when this destination took posts whole; replay it"
+        return ""
 
     def _arrived(self, wall: float) -> float:
         """The loop time of a time of the wall clock, never in the future."""

@@ -150,6 +150,8 @@ class Pipeline:
         max_bytes = min(destination.max_batch_bytes, destination.learned_bytes)
         chunks = destination.queue.take(max_bytes, destination.clock())
         delivery = Delivery(destination, Batch(chunks))
+        if backlog is not None:
+            backlog.pass_by(chunks)
         if backlog is not None and backlog.must_wait(chunks):
             look_up = backlog.must_look_up()
             if look_up:

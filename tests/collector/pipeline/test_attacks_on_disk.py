@@ -199,6 +199,7 @@ def test_what_is_durable_makes_room_by_leaving_memory_and_not_by_being_dropped()
         for _ in range(30):
             rig.post()
             await asyncio.sleep(1.0)  # durable by now
+        rig.crash()
         assert rig.books().get("dropped_queue_full", 0) == 0, rig.books()
 
     run(main())
@@ -270,6 +271,7 @@ def test_a_spool_that_was_full_once_does_not_cost_rows_when_it_has_room_again() 
         disk.max_bytes = 1 << 30  # another destination's backlog has gone
         rig.post()
         await asyncio.sleep(30.0)
+        rig.crash()
         assert rig.books().get("dropped_spool_full", 0) == 0, rig.books()
 
     run(main())
@@ -356,6 +358,7 @@ def test_a_pledge_is_not_kept_for_spans_that_were_dropped_before_they_were_durab
         disk.hung = False
         disk._work()
         await asyncio.sleep(1.0)
+        rig.crash()
         assert told == [False]
 
     run(main())
@@ -436,6 +439,7 @@ def test_a_spool_without_room_costs_an_offer_no_more_than_one_with_room() -> Non
         rig.destination.journal.wall = counted  # type: ignore[union-attr, method-assign]
         for number in range(100):
             rig.post(format="span_json", body=json_spans([100_000 + number]))
+        rig.crash()
         assert made <= 300, f"{made} bundles made into rows by 100 offers"
 
     run(main())
