@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from inspan_collector.ledger import PLACES
-from inspan.wire import ACK, AGENT, CUSTODY, SEQUENCE
 from tests.collector.pipeline.upstream import otlp_spans
 from tests.e2e.sink_process import SinkProcess
 from tests.faults.rig import Count, Watch, config
 from tests.sidecar import Sidecar
+
+from inspan.wire import ACK, AGENT, CUSTODY, SEQUENCE
+from inspan_collector.ledger import PLACES
 
 MODES: Final = ("overflow", "always")
 NUMBERS: Final = itertools.count(1 << 50)  # of spans that no agents of a run make
@@ -109,7 +110,7 @@ class Trouble:
         why = self.why()
         assert why is not None and word in why, why
         status, body, held = self.post(durable=True)
-        assert (status, held) == (503, "") and "not_durable" in body or word in body, body
+        assert ((status, held) == (503, "") and "not_durable" in body) or word in body, body
         assert word in body, body
         assert len(self.lines(kind)) == 1, self.lines(kind)
         assert self.errors(kind) <= errors + 2

@@ -111,8 +111,13 @@ class Backlog:
         return True
 
     def must_look_up(self) -> bool:
-        """Whether what is taken may have an older copy on disk."""
-        return isinstance(self.destination.waiting, Upserts) and self.spans() > 0
+        """Whether what is taken may have an older copy on disk, and the disk can say so."""
+        return self.open and isinstance(self.destination.waiting, Upserts) and self.spans() > 0
+
+    def pass_by(self, chunks: Sequence[Chunk]) -> None:
+        """These are sent although the disk cannot be read: nobody waits for one that is opened for minutes."""
+        if not self.open and isinstance(self.destination.waiting, Upserts) and self.spans() > 0:
+            self._remember(cast(Sequence[Copies], chunks))
 
     # Reading
 
@@ -160,6 +165,8 @@ class Backlog:
 
     def _sound(self, rows: Sequence[Row]) -> list[Row]:
         """The rows that can be understood. The others are kept where somebody can look at them."""
+        for row in rows:
+            row.fault = row.fault or self._unfit(row)
         broken = [row for row in rows if row.fault]
         for row in broken:
             self.destination.ledger.move(SPOOLED, QUARANTINED, row.spans)
@@ -180,6 +187,17 @@ class Backlog:
             self.destination.events.record("quarantined", self.destination.name, message, spans=row.spans)
         self.destination.ledger.publish()
         return [row for row in rows if not row.fault]
+
+    def _unfit(self, row: Row) -> str:
+        """Why it cannot be sent from here, where the destination was of another kind when it was written; else empty.
+
+        Out of quarantine it is offered anew, and taken apart where that is possible.
+        """
+        if row.format not in self.destination.exporter.formats:
+            return f"this destination does not take {row.format}, as it did when the row was written"
+        if isinstance(self.destination.waiting, Upserts) and row.key is None:
+            return "it was written when this destination took posts whole; replay it"
+        return ""
 
     def _arrived(self, wall: float) -> float:
         """The loop time of a time of the wall clock, never in the future."""
@@ -224,14 +242,8 @@ class Backlog:
         return bool(replacing) and any(seq in replacing for chunk in chunks for seq in chunk.seqs)
 
     async def claim(self, chunks: list[Chunk]) -> list[Chunk]:
-        """What is left to send of taken copies, when those that are on disk have met them. After `begin`, or where
-        nothing has to be looked up."""
-        if self.asking:
-            chunks = await self._claim(chunks)
-        await self.share.replaced([seq for chunk in chunks for seq in chunk.seqs])
-        return chunks
-
-    async def _claim(self, chunks: list[Chunk]) -> list[Chunk]:
+        """What is left to send of taken copies, when those that are on disk have met them. After `begin`. Cancelled
+        while the disk is asked, it has changed nothing."""
         copies = cast(list[Copies], chunks)
         keys = {span_json.fingerprint(key): key for chunk in copies for key in chunk.keys}
         name = self.destination.name
@@ -273,6 +285,8 @@ class Backlog:
 
     async def _catch_up(self) -> None:
         """The disk can be read again: what is older than what was sent meanwhile is not sent any more."""
+        if self.asking or not self.open:
+            return  # a question was put since this was found to be due
         name, sent = self.destination.name, self.unclaimed
         self.begin()
         try:
@@ -304,7 +318,10 @@ class Backlog:
 
     def chore(self) -> Coroutine[None, None, None] | None:
         """What is to be done once in a while, where there is something."""
-        if not self.open or self.asking or not self.spans():
+        if not self.open or self.asking:
+            return None
+        if not self.spans():
+            self.unclaimed.clear()
             return None
         if self.unclaimed:
             return self._catch_up()

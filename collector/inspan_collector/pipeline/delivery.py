@@ -231,8 +231,13 @@ class Delivery:
         max_age = self.destination.config.queue.max_age
         if max_age is None or self.destination.clock() - piece.arrived <= max_age:
             return False
+        now = self.destination.clock()
+        young = [chunk for chunk in piece.chunks if now - chunk.arrived <= max_age]
+        old = [chunk for chunk in piece.chunks if now - chunk.arrived > max_age]
         self.in_hand = None
-        self._drop(piece, DROPPED_EXPIRED, f"older than max_age ({max_age})")
+        if young:  # what was read from disk together may have come hours apart
+            self.work.appendleft(Batch(young, piece.failures))
+        self._drop(Batch(old), DROPPED_EXPIRED, f"older than max_age ({max_age})")
         return True
 
     def fail(self, error: BaseException) -> None:

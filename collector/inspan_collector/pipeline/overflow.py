@@ -8,7 +8,7 @@ from inspan_collector.pipeline.backlog import Backlog
 from inspan_collector.pipeline.destination import Destination
 from inspan_collector.pledge import Pledge
 from inspan_collector.queue.bundle import Copies
-from inspan_collector.queue.journal import row_of
+from inspan_collector.queue.journal import put_fitting, row_of
 from inspan_collector.queue.posting import rows_of_copies
 from inspan_collector.row import Row
 from inspan_collector.spool.share import Share
@@ -27,7 +27,8 @@ class Overflow:
         self.backlog = backlog
         self.config = config
         self.writing = False  # a slab is on its way
-        self.in_vain = False  # the last look found nothing to write: not again for each offer
+        self.in_vain = False  # nothing was to be written when it was last looked: not again for each offer
+        self.refused = False  # for want of room, since the last look: to make rows of all that waits takes long
         self.shut = False  # the gate has been closed for too long: nothing is kept in memory that waits
         destination.filled = self.relieve
         share.changed = self._changed
@@ -40,6 +41,7 @@ class Overflow:
         gate = self.destination.gate
         closed = gate.state != "open" and self.destination.clock() - gate.since >= self.config.spill_after
         self.shut = closed and self.backlog.open
+        self.refused = False
         self._changed()
 
     def _changed(self) -> None:
@@ -58,7 +60,7 @@ class Overflow:
         gone = queue.let_go(spans, size)
         if gone:
             self.destination.poke()
-        if not self.writing and not self.in_vain and queue.fill() > part:
+        if not self.writing and not self.in_vain and not self.refused and queue.fill() > part:
             self._write(min(spans, SLAB_SPANS), min(size, SLAB))
 
     def _write(self, spans: float, size: float) -> None:
@@ -68,6 +70,8 @@ class Overflow:
         written = self.destination.queue.write(max(spans, 1), max(size, 1), pledge)
         pledge.close()
         self.in_vain = len(self.share.unwritten) == before
+        self.refused = not written
+        self.backlog.full = False
         if not written and self.destination.config.queue.when_full == "drop_oldest":
             self.backlog.full = True
 
@@ -85,5 +89,5 @@ class Overflow:
             elif not self.share.has_row(chunk.seqs[0]):
                 rows.append(row_of(chunk, self.share))
         if rows:
-            self.share.put(rows, {})
+            put_fitting(rows, self.share)
         self.destination.queue.write(float("inf"), float("inf"))

@@ -27,6 +27,7 @@ class Pipeline:
         self.overflow = overflow
         self.deliveries: dict[Delivery, asyncio.Task[None]] = {}
         self.reading: asyncio.Task[None] | None = None
+        self.claims: set[asyncio.Task[None]] = set()
         self.draining = False
         self.abandoned = False
         self.woken: asyncio.Future[None] | None = None
@@ -78,8 +79,9 @@ class Pipeline:
         self.destination.line.close()
         for delivery in self.deliveries:
             delivery.abandon()
-        if self.reading is not None:
-            self.reading.cancel()
+        for question in (self.reading, *self.claims):  # the disk may never answer
+            if question is not None:
+                question.cancel()
         if spans := self.destination.queue.empty(DROPPED_SHUTDOWN):
             message = "still queued at the drain deadline"
             self.destination.events.record("dropped", self.destination.name, message, spans=spans)
@@ -141,6 +143,7 @@ class Pipeline:
         if backlog is not None and possible:
             backlog.begin()
             self.reading = asyncio.create_task(self._read(backlog))
+            self.reading.add_done_callback(self._was_read)  # also where it is cancelled before its first turn
         elif fresh:
             self._take()
 
@@ -149,31 +152,45 @@ class Pipeline:
         max_bytes = min(destination.max_batch_bytes, destination.learned_bytes)
         chunks = destination.queue.take(max_bytes, destination.clock())
         delivery = Delivery(destination, Batch(chunks))
+        if backlog is not None:
+            backlog.pass_by(chunks)
         if backlog is not None and backlog.must_wait(chunks):
-            if backlog.must_look_up():
+            look_up = backlog.must_look_up()
+            if look_up:
                 backlog.begin()
-            self._run(delivery, self._claimed(delivery, backlog))
+            self._run(delivery, self._claimed(delivery, self._claim(delivery, backlog, look_up=look_up)))
         else:
             self._run(delivery, delivery.run())
 
-    async def _claimed(self, delivery: Delivery, backlog: Backlog) -> None:
+    async def _claimed(self, delivery: Delivery, claiming: Coroutine[Any, Any, None]) -> None:
         """Of no span in it an older copy is on disk, or it is not sent before that."""
-        taken = delivery.work[0].chunks
-        left = await backlog.claim(taken)
-        delivery.work.clear()
-        if left:
-            delivery.work.append(Batch(left))
+        claim = asyncio.create_task(claiming)
+        self.claims.add(claim)
+        await asyncio.wait({claim})
+        self.claims.discard(claim)
+        if not claim.cancelled():
+            claim.result()
         self.wake()
         await delivery.run()
 
+    async def _claim(self, delivery: Delivery, backlog: Backlog, *, look_up: bool) -> None:
+        """It may be cancelled at any turn of the loop: what the delivery holds is true at each."""
+        taken = delivery.work[0].chunks
+        left = await backlog.claim(taken) if look_up else taken
+        delivery.work.clear()
+        if left:
+            delivery.work.append(Batch(left))
+        await backlog.share.replaced([seq for chunk in left for seq in chunk.seqs])
+
     async def _read(self, backlog: Backlog) -> None:
-        try:
-            for batch in await backlog.read():
-                delivery = Delivery(self.destination, batch, read_back=True)
-                self._run(delivery, delivery.run())
-        finally:
-            self.reading = None
-            self.wake()
+        for batch in await backlog.read():
+            delivery = Delivery(self.destination, batch, read_back=True)
+            self._run(delivery, delivery.run())
+
+    def _was_read(self, task: "asyncio.Task[None]") -> None:
+        del task
+        self.reading = None
+        self.wake()
 
     def _run(self, delivery: Delivery, running: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(running)

@@ -1,11 +1,13 @@
 """What a queue asks of the disk behind it: to write down what it holds, and to forget it again."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from inspan_collector.chunk import Chunk
 from inspan_collector.pledge import Pledge
 from inspan_collector.row import Row
+
+PIECE: Final = 1 << 20  # bytes that are written together or not at all, where nothing asks for more
 
 
 class Journal(Protocol):
@@ -83,3 +85,12 @@ def row_of(chunk: Chunk, journal: Journal) -> Row:
         str(chunk.agent),
         chunk.body,
     )
+
+
+def put_fitting(rows: Sequence[Row], journal: Journal, pledge: Pledge | None = None) -> bool:
+    """Write the first of these that find room, in pieces: a kill falls between two, and costs one. False: not all."""
+    small = len(rows) <= 1 or sum([row.size for row in rows]) <= PIECE
+    if not rows or (small and journal.put(rows, {}, pledge)):
+        return True
+    half = len(rows) // 2
+    return half > 0 and put_fitting(rows[:half], journal, pledge) and put_fitting(rows[half:], journal, pledge)

@@ -8,7 +8,7 @@ from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk
 from inspan_collector.formats import Head
 from inspan_collector.pledge import Pledge
-from inspan_collector.queue.journal import Journal, row_of
+from inspan_collector.queue.journal import Journal, put_fitting, row_of
 from inspan_collector.queue.waiting import Added, Cut
 
 
@@ -135,7 +135,7 @@ class Lanes:
             size -= chunk.size
             if not journal.has_row(chunk.seqs[0]):
                 rows.append(row_of(chunk, journal))
-        return not rows or journal.put(rows, {}, pledge)
+        return put_fitting(rows, journal, pledge)
 
     def _oldest_first(self) -> Iterator[Chunk]:
         return merge(*(lane.chunks for lane in self._lanes()), key=lambda chunk: chunk.arrived)

@@ -22,7 +22,7 @@ from inspan_collector.formats import Head, span_json
 from inspan_collector.memory import Memory
 from inspan_collector.pledge import Pledge
 from inspan_collector.queue.bundle import BEHIND, COMMA, HELD, KEY, READY, Bundle, Copies, OwnBytes, weight
-from inspan_collector.queue.journal import Journal
+from inspan_collector.queue.journal import Journal, put_fitting
 from inspan_collector.queue.posting import Posting, rows_of
 from inspan_collector.queue.waiting import Added, Cut
 from inspan_collector.row import Row
@@ -272,7 +272,7 @@ class Upserts:
             rows += rows_of(
                 bundle, [key for key in bundle.copies if not journal.has_row(self.seqs[key])], self.seqs, journal
             )
-        return not rows or journal.put(rows, {}, pledge)
+        return put_fitting(rows, journal, pledge)
 
     def let_go(self, spans: float, size: float) -> list[Chunk]:
         """See Waiting. Where some copies of a bundle are durable and others are not yet, only those leave."""

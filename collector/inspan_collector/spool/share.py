@@ -125,7 +125,9 @@ class Share:
             before = [stood for stood in losers if stood is not None and stood != row.seq]
             if before:
                 erased += before
-                self.origins[row.seq] = tuple((stood, False) for stood in before)
+                # What one of them should have replaced may still be there, where it could not be written.
+                older = [origin for stood in before for origin in self.origins.pop(stood, ())]
+                self.origins[row.seq] = (*[(stood, False) for stood in before], *older)
             self._attach(row)
         if erased:
             self.replacing.update([row.seq for row in rows])
@@ -352,12 +354,18 @@ class Share:
         done(trouble)
         self._forget(0)
 
+    def watched(self) -> list[int]:
+        """Rows of which it matters whether they are on disk: see `missing`."""
+        return [*self.attached, *[seq for write in self.undone for seq in write.erase]]
+
     def missing(self, looked_for: Iterable[int], found: Mapping[int, tuple[str, int]]) -> None:
-        """Of the rows that were looked for, as they were attached then, only these are on disk."""
+        """Of the rows that were looked for, as they were watched then, only these are on disk."""
         for row in looked_for:
             if row in self.attached and row not in self.unwritten and row not in found:
                 self.durable_spans -= self.attached.pop(row)
         self.stands = {seq: row for seq, row in self.stands.items() if row in self.attached}
+        for write in self.undone:  # an owed row that is gone is not among what the store counts
+            self.unwritten.update([seq for seq in write.erase if seq in self.owed and seq not in found])
 
 
 def _nothing(trouble: Trouble | None) -> None:

@@ -16,7 +16,11 @@ from inspan_collector.spool.store import COUNTER_BITS, Applied, Store
 
 T = TypeVar("T")
 
-UNKNOWN: Final = 1 << 61  # the first seq while the disk has not said which are used: above all that it ever says
+# The first seq while the disk has not said which are used: above all that it ever says, and above those of every life
+# that did not know them either, as long as those took fewer than 2^29 a second.
+UNKNOWN: Final = 1 << 61
+SINCE: Final = 1_577_836_800  # 2020: 31 bits of seconds last until 2088
+SECOND_BITS: Final = 29
 
 AGAIN: Final = 1.0  # s until a file that could be opened, and not be read, is read again
 
@@ -55,7 +59,7 @@ class Spool:
         )
         self.size = 0
         self.pending = 0  # bytes on their way
-        self.next = UNKNOWN
+        self.next = self.unknown = UNKNOWN + (max(0, int(events.wall()) - SINCE) << SECOND_BITS)
         self.outbox: list[Write] = []
         self.started = False
         self.open = False  # its rows can be read, and the books know them
@@ -160,7 +164,7 @@ class Spool:
             share.retry()
         self._flush()  # what failed and is there all the same is put right before anybody counts
         rows = [row for reader in self.readers.values() for row in reader.asked()]
-        attached = [row for share in self.shares.values() for row in share.attached]
+        attached = [row for share in self.shares.values() for row in share.watched()]
         question = partial(_look, rows, attached)
         self.scribe.ask(question, partial(self._looked, opened, attached))
 
@@ -170,7 +174,7 @@ class Spool:
                 self.loop.call_later(AGAIN, self._opened, opened)
             return
         totals, asked, attached = found.totals, found.asked, found.attached
-        if self.next == UNKNOWN:
+        if self.next == self.unknown:
             self.next = max(opened.epoch << COUNTER_BITS, found.highest + 1)
         self.open = True
         self.size = found.size

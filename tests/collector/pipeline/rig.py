@@ -101,7 +101,7 @@ class Rig:
         self.disk.crashed = True
         pipeline = self.pipeline
         setattr(pipeline, "_done", lambda delivery: None)  # noqa: B010 -- nobody books what becomes of it
-        for task in (self.running, pipeline.reading, *pipeline.deliveries.values(), *pipeline.chores):
+        for task in (self.running, pipeline.reading, *pipeline.claims, *pipeline.deliveries.values(), *pipeline.chores):
             if task is not None:
                 task.cancel()
         for delivery in pipeline.deliveries:
