@@ -50,7 +50,7 @@ class Left:
             self.again[name] = sum(spans for seq, spans, again in rows if again and seq in there.keys() - gone)
 
     def in_memory_alone(self, name: str) -> int:
-        """Spans that the kill cost; below 0 where spans are on disk of which the books do not know."""
+        """Spans that the kill cost."""
         return self.former.held(name) + self.again[name] - self.on_disk[name]
 
 
@@ -140,7 +140,8 @@ class Lives:
             if before is not None:
                 held, again, lost = before.former.held(name), before.again[name], before.in_memory_alone(name)
             found = (account["recovered"], account["dropped_crash"])
-            right = [(held + again + max(0, -lost), max(0, lost))]
+            assert lost >= 0, f"{name}: spans are on disk of which the books do not know, after {before}"
+            right = [(held + again, lost)]
             if not left.settled:
                 right.append((held, 0))  # the disk had not been read yet
             assert found in right, f"{name}: recovered and lost {found}, not {right}, after {before}"

@@ -13,8 +13,8 @@ from tests.faults.lives import Lives, check_upstream
 from tests.faults.rig import LONG, Agents, Count, Watch, behave, config, missing
 
 KILLS: Final = 500 if LONG else 10
-FEWER: Final = 200 if LONG else 5
-LIVES: Final = (0.02, 0.6)  # s that a life lasts once it is ready
+FEWER: Final = 200 if LONG else 4
+LIVES: Final = (0.02, 0.5)  # s that a life lasts once it is ready
 BIRTHS: Final = (0.1, 0.4)  # s from the start to a kill that comes before it is ready, or just then
 # Of the upstream, in one life: it takes everything, slowly; it is down; it comes and goes; it has rows cut in parts.
 MOODS: Final = (

@@ -107,3 +107,26 @@ def test_a_disk_that_breaks_and_heals_has_lost_nothing_that_was_acked_durable(
     assert gone == set()
     assert ledger["destinations"]["up"].keys() <= {"recovered", "delivered", "dropped_crash"}
     assert ledger["imbalance"] == 0
+
+
+def test_what_was_delivered_and_could_not_be_erased_before_a_kill_is_not_sent_again(tmp_path: Path, seed: int) -> None:
+    poster = Poster(seed)
+    with SinkProcess(tmp_path, "--status", "503") as sink, Disk(tmp_path) as disk:
+        lives = Lives(tmp_path, sections(sink, disk, mode="always"), disk.env)
+        with lives.life() as sidecar:
+            spans = poster.fill(sidecar, posts=20, spans=10)
+            wait_until(lambda: on_disk(disk.root / "spool.db") == spans, PATIENCE, lambda: f"not {spans} on disk")
+            disk.hold()
+            spans += poster.fill(sidecar, posts=1, spans=10)  # what the writer is busy with while the rest is delivered
+            disk.until_held()
+            behave(sink)
+            Watch(sidecar).until_delivered()
+        disk.release()
+        assert on_disk(disk.root / "spool.db") == spans
+        with lives.life() as sidecar:
+            ledger = sidecar.stop()
+        count = sink.count()
+    print(lives.left)
+    assert count["spans"] == count["unique"] == spans
+    assert ledger["destinations"]["up"] == {}
+    assert on_disk(disk.root / "spool.db") == 0

@@ -35,6 +35,7 @@ T = TypeVar("T")
 
 MOST_CREDIT: Final = 4.0  # batches
 ROOM: Final = 0.02  # of the spool, that is made at once where the oldest give way: a few hundred rows, some ms
+AHEAD: Final = 1_000  # rows, under a millisecond of the index: where two formats came in turns, batches are full still
 REMEMBERED: Final = 100_000  # keys; 10 MB. Past it a row may be sent after a later copy of its span
 
 
@@ -133,7 +134,7 @@ class Backlog:
         try:
             page = await self.disk.ask(
                 lambda store: store.page(
-                    destination.name, after, max_spans=max_spans, max_bytes=max_bytes, skip=share.attached
+                    destination.name, after, max_spans=max_spans, max_bytes=max_bytes, skip=share.attached, ahead=AHEAD
                 )
             )
         except Trouble:

@@ -32,35 +32,40 @@ class Rows:
         self.database = database
         self.formats = formats
 
-    def page(self, destination: str, after: int, *, max_spans: int, max_bytes: int, skip: Container[int] = ()) -> Page:
+    def page(
+        self, destination: str, after: int, *, max_spans: int, max_bytes: int, skip: Container[int] = (), ahead: int = 0
+    ) -> Page:
         """The next rows of one destination that fit; at least one where there is any. max_bytes: of bodies."""
         number = self.database.ids.get(destination)
         if number is None:
             return Page([], after, more=False)
         with self.database.transaction("begin"):
-            seqs, last, more = self._choose(number, after, max_spans, max_bytes, skip)
+            seqs, last, more = self._choose(number, after, max_spans, max_bytes, skip, ahead)
             return Page([self.one(seq) for seq in seqs], last, more)
 
     def _choose(
-        self, destination: int, after: int, max_spans: int, max_bytes: int, skip: Container[int]
+        self, destination: int, after: int, max_spans: int, max_bytes: int, skip: Container[int], ahead: int
     ) -> tuple[list[int], int, bool]:
         # By the index alone: what is in hand already, or does not fit, costs no reading of its body.
         sql = "select seq, format, spans, size from rows where destination = ? and seq > ? order by seq"
         seqs: list[int] = []
         first = last = after
+        passed = 0
         for seq, format, spans, size in self.database.execute(sql, (destination, after)):
-            if seq in skip:
-                last = seq
-                continue
-            max_spans -= spans
-            max_bytes -= size
-            if not seqs:
-                first = format
-            elif format != first or max_spans < 0 or max_bytes < 0:
-                return seqs, last, True
-            seqs.append(seq)
-            last = seq
-        return seqs, last, False
+            if seq not in skip:
+                first = first if seqs else format
+                if format != first:
+                    passed += 1
+                    if passed > ahead:
+                        return seqs, last, True
+                    continue
+                max_spans -= spans
+                max_bytes -= size
+                if seqs and (max_spans < 0 or max_bytes < 0):
+                    return seqs, last, True
+                seqs.append(seq)
+            last = last if passed else seq
+        return seqs, last, bool(passed)
 
     def one(self, seq: int) -> Row:
         """The row of this seq, which is there by the index."""

@@ -157,14 +157,18 @@ class Store:
             self.database.connection.executemany("insert into posts (agent, sequence) values (?, ?)", posts[-POSTS:])
             self.database.execute("delete from posts where id <= (select max(id) from posts) - ?", (POSTS,))
 
-    def page(self, destination: str, after: int, *, max_spans: int, max_bytes: int, skip: Container[int] = ()) -> Page:
+    def page(
+        self, destination: str, after: int, *, max_spans: int, max_bytes: int, skip: Container[int] = (), ahead: int = 0
+    ) -> Page:
         """Rows of one destination and one format with a seq above `after`, oldest first, passing over `skip`.
 
+        ahead: rows of other formats that may be passed over as well. `last` is then before the first of these, so that
+        the next page has them; whoever asks for it skips what this one had.
         At least one where there is any; one over max_bytes (of bodies) comes alone. A row that cannot be understood
         has its `fault`, and its body as it is.
         """
         with told(self.path):
-            return self._rows.page(destination, after, max_spans=max_spans, max_bytes=max_bytes, skip=skip)
+            return self._rows.page(destination, after, max_spans=max_spans, max_bytes=max_bytes, skip=skip, ahead=ahead)
 
     def look_up(self, destination: str, keys: Sequence[bytes]) -> list[tuple[bytes, int, bool]]:
         """(key, seq, ended) of every row with one of these keys."""

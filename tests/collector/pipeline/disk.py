@@ -46,7 +46,9 @@ class ModelStore:
     def __init__(self, rows: dict[int, Row]) -> None:
         self.rows = rows
 
-    def page(self, destination: str, after: int, *, max_spans: int, max_bytes: int, skip: Any = ()) -> Page:
+    def page(
+        self, destination: str, after: int, *, max_spans: int, max_bytes: int, skip: Any = (), ahead: int = 0
+    ) -> Page:
         found: list[Row] = []
         seqs = sorted(self.rows)
         last, spans, size = after, 0, 0

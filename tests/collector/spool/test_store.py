@@ -13,7 +13,7 @@ import pytest
 from tests.collector.spool.rig import EPOCH, erase, numbers, opened, put, read, refused, row, sql
 
 from inspan_collector.row import ROW, Row, Total, Trouble, Write
-from inspan_collector.spool.reading import EXPIRED_AT_ONCE, KEYS_AT_ONCE
+from inspan_collector.spool.reading import EXPIRED_AT_ONCE, KEYS_AT_ONCE, Page
 from inspan_collector.spool.store import COUNTER_BITS, POSTS, Store
 
 
@@ -101,6 +101,20 @@ def test_a_page_has_one_format_and_one_destination(store: Store):
     page = store.page("sgp", 0, max_spans=100, max_bytes=1000)
     assert (numbers(page.rows), page.more) == ([1, 3], True)
     assert store.page("nobody", 7, max_spans=100, max_bytes=1000).last == 7
+
+
+def test_rows_of_another_format_can_be_passed_over_and_are_in_the_next_page(store: Store):
+    put(store, *(row(seq, format="otlp_json" if seq % 2 else "span_json") for seq in range(10)))
+    page = store.page("sgp", 0, max_spans=100, max_bytes=1000, ahead=3)
+    assert (numbers(page.rows), page.last, page.more) == ([0, 2, 4, 6], EPOCH, True)
+    following = store.page("sgp", page.last, max_spans=100, max_bytes=1000, skip=seqs(page), ahead=3)
+    assert (numbers(following.rows), following.last, following.more) == ([1, 3, 5, 7, 9], EPOCH + 7, True)
+    last = store.page("sgp", following.last, max_spans=100, max_bytes=1000, skip=seqs(page, following), ahead=3)
+    assert (numbers(last.rows), last.last, last.more) == ([8], EPOCH + 9, False)
+
+
+def seqs(*pages: Page) -> set[int]:
+    return {row.seq for page in pages for row in page.rows}
 
 
 def test_what_is_in_hand_is_passed_over_and_looked_at(store: Store):
