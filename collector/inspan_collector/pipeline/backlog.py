@@ -49,13 +49,14 @@ class Former(msgspec.Struct, frozen=True):
     """What a former life's books say of this destination.
 
     held: spans without a fate. gone: rows of which all spans had one. again: of rows that will be sent once more, the
-    spans that had one. noted: how many notes these are.
+    spans that had one. noted: how many notes these are. spooled: of what was held, what was on disk alone.
     """
 
     held: int = 0
     gone: frozenset[int] = frozenset()
     again: Mapping[int, int] = {}
     noted: int = 0
+    spooled: int = 0
 
 
 class Backlog:
@@ -374,10 +375,7 @@ class Backlog:
             self._settle_former(present)
         lost = ledger.balances[SPOOLED] - share.spooled()
         if lost > 0:
-            corrupt = salvaged or self.settled
-            ledger.move(SPOOLED, DROPPED_SPOOL_CORRUPT if corrupt else DROPPED_CRASH, lost)
-            what = "could not be read back from the spool" if corrupt else "was in memory alone when inspan was killed"
-            self.destination.events.record("dropped", name, what, spans=lost)
+            self._book_lost(lost, 0 if salvaged or self.settled else self.former.held - self.former.spooled)
         elif lost < 0:
             ledger.move(RECOVERED, SPOOLED, -lost)
         if not self.settled and self.spans():
@@ -389,6 +387,17 @@ class Backlog:
         if again and (salvaged or share.always):
             self.reopened()
         self.destination.poke()
+
+    def _book_lost(self, spans: int, in_memory: int) -> None:
+        """These are not on disk. in_memory: how many of them may never have been, as memory died with a process."""
+        crashed = min(spans, in_memory)
+        for lost, fate, message in (
+            (crashed, DROPPED_CRASH, "was in memory alone when inspan was killed"),
+            (spans - crashed, DROPPED_SPOOL_CORRUPT, "could not be read back from the spool"),
+        ):
+            if lost:
+                self.destination.ledger.move(SPOOLED, fate, lost)
+                self.destination.events.record("dropped", self.destination.name, message, spans=lost)
 
     def lost(self) -> None:
         """The disk cannot be read any more, for now."""
