@@ -16,6 +16,7 @@ from inspan_collector.row import ROW, Refused, Row, Total, Write
 from inspan_collector.spool.checksum import row_crc
 from inspan_collector.spool.database import Database
 from inspan_collector.spool.group import Group, group_of
+from inspan_collector.spool.pages import must_be_whole
 from inspan_collector.spool.reading import Page, Rows
 from inspan_collector.spool.refusals import BOUND, Refusals
 from inspan_collector.spool.schema import MIGRATIONS
@@ -71,7 +72,7 @@ class Store:
         destination's refused spans may take.
         """
         with told(path):
-            database = Database.open(path, steps)
+            database = Database.open(path, steps, must_be_whole)
             try:
                 return cls(path, database, next_epoch(database, above), formats, quarantine)
             except BaseException:
