@@ -364,16 +364,18 @@ class Backlog:
         """Rows of a former life of which it must be known whether they are there."""
         return [] if self.settled else [*self.former.gone, *self.former.again]
 
-    def found(self, total: Total, present: Mapping[int, int], *, salvaged: bool) -> None:
+    def found(self, total: Total, present: Mapping[int, int], *, salvaged: bool, damaged: int = 0) -> None:
         """The disk can be read: bring the books in line with what is there.
 
         total: of this destination, all rows. present: spans by seq, of those rows asked about that are there.
+        damaged: spans of rows that were read, and could not be understood: they are in quarantine.
         """
         ledger, share, name = self.destination.ledger, self.share, self.destination.name
         share.disk_spans = total.spans
         if not self.settled:
             self._settle_former(present)
         lost = ledger.balances[SPOOLED] - share.spooled()
+        lost -= self._book_damaged(min(damaged, lost))
         if lost > 0:
             self._book_lost(lost, 0 if salvaged or self.settled else self.former.held - self.former.spooled)
         elif lost < 0:
@@ -387,6 +389,14 @@ class Backlog:
         if again and (salvaged or share.always):
             self.reopened()
         self.destination.poke()
+
+    def _book_damaged(self, spans: int) -> int:
+        if spans <= 0:
+            return 0
+        self.destination.ledger.move(SPOOLED, QUARANTINED, spans)
+        message = "rows of a damaged spool cannot be understood any more"
+        self.destination.events.record("quarantined", self.destination.name, message, spans=spans)
+        return spans
 
     def _book_lost(self, spans: int, in_memory: int) -> None:
         """These are not on disk. in_memory: how many of them may never have been, as memory died with a process."""

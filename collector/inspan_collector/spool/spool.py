@@ -12,11 +12,13 @@ from inspan_collector.row import Total, Trouble, Write
 from inspan_collector.spool.disk import Opened
 from inspan_collector.spool.scribe import Scribe
 from inspan_collector.spool.share import Share
-from inspan_collector.spool.store import COUNTER_BITS, Applied, Store
+from inspan_collector.spool.store import COUNTER_BITS, DARK, Applied, Store
 
 T = TypeVar("T")
 
-UNKNOWN: Final = 1 << 61  # the first seq while the disk has not said which are used: above all that it ever says
+DARK_BITS: Final = (
+    30  # of chunks a second, for as long as the disk does not say: enough, and the seconds fit until 2106
+)
 
 AGAIN: Final = 1.0  # s until a file that could be opened, and not be read, is read again
 
@@ -28,8 +30,8 @@ class Reader(Protocol):
         """Rows that it wants to know about."""
         ...
 
-    def found(self, total: Total, present: Mapping[int, int], *, salvaged: bool) -> None:
-        """The disk can be read, now or again."""
+    def found(self, total: Total, present: Mapping[int, int], *, salvaged: bool, damaged: int = 0) -> None:
+        """The disk can be read, now or again. damaged: spans that were quarantined on the way."""
         ...
 
     def lost(self) -> None:
@@ -55,7 +57,7 @@ class Spool:
         )
         self.size = 0
         self.pending = 0  # bytes on their way
-        self.next = UNKNOWN
+        self.next = self.dark = _dark(events.wall())
         self.outbox: list[Write] = []
         self.started = False
         self.open = False  # its rows can be read, and the books know them
@@ -170,7 +172,7 @@ class Spool:
                 self.loop.call_later(AGAIN, self._opened, opened)
             return
         totals, asked, attached = found.totals, found.asked, found.attached
-        if self.next == UNKNOWN:
+        if self.next == self.dark:
             self.next = max(opened.epoch << COUNTER_BITS, found.highest + 1)
         self.open = True
         self.size = found.size
@@ -181,7 +183,9 @@ class Spool:
         for name, share in self.shares.items():
             share.missing(looked_for, attached)
             present = {seq: spans for seq, (owner, spans) in asked.items() if owner == name}
-            self.readers[name].found(totals.get(name, Total()), present, salvaged=opened.how == "fresh")
+            damaged = 0 if opened.salvaged is None else opened.salvaged.damaged[name]
+            total = totals.get(name, Total())
+            self.readers[name].found(total, present, salvaged=opened.how == "fresh", damaged=damaged)
         self.quarantined(found.refused)
         self.first.set()
 
@@ -206,6 +210,12 @@ def _look(rows: Sequence[int], attached: Sequence[int], store: Store) -> Found:
         store.size,
         store.highest(),
     )
+
+
+def _dark(wall: float) -> int:
+    """The first seq of a life while the disk has not said which are used: above all that it ever says, and above those
+    that another life took in the dark, whose rows may be there."""
+    return DARK + (int(wall) << DARK_BITS)
 
 
 def _tell(future: "asyncio.Future[T]", answer: T | Trouble) -> None:

@@ -24,6 +24,7 @@ from inspan_collector.spool.trouble import told
 
 POSTS: Final = 16_384  # known again after a restart: an agent's unacknowledged posts, for hundreds of agents
 
+DARK: Final = 1 << 62  # seqs from here on were given while no store was open, and say nothing of its epochs
 COUNTER_BITS: Final = 40  # of a seq; the rest is the epoch. 2^40 chunks of one life are 3 years at 10,000 a second
 
 
