@@ -48,7 +48,9 @@ def agents(folder: Path, sidecar: Sidecar, seed: int, *, first: int = 1) -> Iter
 def finish(sidecar: Sidecar, sink: SinkProcess, trouble: Trouble, counts: list[Count], *before: Count) -> Count:
     """Deliver the rest, stop, and compare all counts. Returns the ledger of all lives."""
     trouble.watch.until_delivered()
-    whole = together(*before, sidecar.stop())
+    lives = [*before, sidecar.stop()]
+    print("lives", [life["destinations"] for life in lives])
+    whole = together(*lives)
     add_up([*counts, trouble.count()], whole, sink.count())
     return whole
 

@@ -32,7 +32,7 @@ def sections(url: str, path: Path, mode: str, **spool: Any) -> dict[str, Any]:
     up = {"name": "up", "kind": "otlp", "url": url + "/v1/traces"} | soon
     sgp = {"name": "sgp", "kind": "sgp", "url": url, "headers": {"x-api-key": "K"}, "account_id": "A"} | soon
     kept = {"path": str(path), "mode": mode, "spill_after": "100ms", "ack_timeout": "3s"} | spool
-    return config(up, sgp, spool=kept, drain={"deadline": "1s"})
+    return config(up, sgp, spool=kept, drain={"deadline": "2s"})
 
 
 def down(folder: Path) -> SinkProcess:

@@ -16,9 +16,7 @@ from inspan_collector.spool.store import COUNTER_BITS, DARK, Applied, Store
 
 T = TypeVar("T")
 
-DARK_BITS: Final = (
-    30  # of chunks a second, for as long as the disk does not say: enough, and the seconds fit until 2106
-)
+DARK_BITS: Final = 30  # of chunks a second while the disk does not say: more than any, and seconds fit until 2106
 
 AGAIN: Final = 1.0  # s until a file that could be opened, and not be read, is read again
 
