@@ -179,7 +179,7 @@ class Keeping:
             if repeated:
                 again[seq] = again.get(seq, 0) + spans
         noted = len(rows) if self.mirror.pages[name].called else 0
-        pipeline.backlog.inherit(Former(former.held(name), gone, again, noted))
+        pipeline.backlog.inherit(Former(former.held(name), gone, again, noted, former.spooled(name)))
 
     # Ending
 

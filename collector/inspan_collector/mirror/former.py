@@ -36,6 +36,10 @@ class Former(Struct, frozen=True):
         """Spans in any place of this destination: those without a fate. 0 where that life did not know it."""
         return sum(self.books.get(destination, {}).get(place, 0) for place in PLACES)
 
+    def spooled(self, destination: str) -> int:
+        """Those of them that were on disk alone."""
+        return self.books.get(destination, {}).get("spooled", 0)
+
 
 class _Unreadable(InspanError):
     """The file is not what this version can read. The message follows its path."""

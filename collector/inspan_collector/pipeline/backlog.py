@@ -51,13 +51,14 @@ class Former(msgspec.Struct, frozen=True):
     """What a former life's books say of this destination.
 
     held: spans without a fate. gone: rows of which all spans had one. again: of rows that will be sent once more, the
-    spans that had one. noted: how many notes these are.
+    spans that had one. noted: how many notes these are. spooled: of what was held, what was on disk alone.
     """
 
     held: int = 0
     gone: frozenset[int] = frozenset()
     again: Mapping[int, int] = {}
     noted: int = 0
+    spooled: int = 0
 
 
 class Backlog:
@@ -385,21 +386,20 @@ class Backlog:
         """Rows of a former life of which it must be known whether they are there."""
         return [] if self.settled else [*self.former.gone, *self.former.again]
 
-    def found(self, total: Total, present: Mapping[int, int], *, salvaged: bool) -> None:
+    def found(self, total: Total, present: Mapping[int, int], *, salvaged: bool, damaged: int = 0) -> None:
         """The disk can be read: bring the books in line with what is there.
 
         total: of this destination, all rows. present: spans by seq, of those rows asked about that are there.
+        damaged: spans of rows that were read, and could not be understood: they are in quarantine.
         """
         ledger, share, name = self.destination.ledger, self.share, self.destination.name
         share.disk_spans = total.spans
         if not self.settled:
             self._settle_former(present)
         lost = ledger.balances[SPOOLED] - share.spooled()
+        lost -= self._book_damaged(min(damaged, lost))
         if lost > 0:
-            corrupt = salvaged or self.settled
-            ledger.move(SPOOLED, DROPPED_SPOOL_CORRUPT if corrupt else DROPPED_CRASH, lost)
-            what = "could not be read back from the spool" if corrupt else "was in memory alone when inspan was killed"
-            self.destination.events.record("dropped", name, what, spans=lost)
+            self._book_lost(lost, 0 if salvaged or self.settled else self.former.held - self.former.spooled)
         elif lost < 0:
             ledger.move(RECOVERED, SPOOLED, -lost)
         if not self.settled and self.spans():
@@ -411,6 +411,25 @@ class Backlog:
         if again and (salvaged or share.always):
             self.reopened()
         self.destination.poke()
+
+    def _book_damaged(self, spans: int) -> int:
+        if spans <= 0:
+            return 0
+        self.destination.ledger.move(SPOOLED, QUARANTINED, spans)
+        message = "rows of a damaged spool cannot be understood any more"
+        self.destination.events.record("quarantined", self.destination.name, message, spans=spans)
+        return spans
+
+    def _book_lost(self, spans: int, in_memory: int) -> None:
+        """These are not on disk. in_memory: how many of them may never have been, as memory died with a process."""
+        crashed = min(spans, in_memory)
+        for lost, fate, message in (
+            (crashed, DROPPED_CRASH, "was in memory alone when inspan was killed"),
+            (spans - crashed, DROPPED_SPOOL_CORRUPT, "could not be read back from the spool"),
+        ):
+            if lost:
+                self.destination.ledger.move(SPOOLED, fate, lost)
+                self.destination.events.record("dropped", self.destination.name, message, spans=lost)
 
     def lost(self) -> None:
         """The disk cannot be read any more, for now."""

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -41,12 +41,18 @@ class Database:
         self._learn()
 
     @classmethod
-    def open(cls, path: Path, steps: Sequence[Sequence[str]] = MIGRATIONS) -> "Database":
-        """For writing. A file that is missing is made, for its owner alone; one of an older version is brought up."""
+    def open(
+        cls, path: Path, steps: Sequence[Sequence[str]] = MIGRATIONS, sound: Callable[[Path], None] = lambda _: None
+    ) -> "Database":
+        """For writing. A file that is missing is made, for its owner alone; one of an older version is brought up.
+
+        sound: raises where what is there, and is ours, must not be written to.
+        """
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if path.exists() and path.stat().st_size:
             with closing(looking(path)) as connection:
                 check(connection, len(steps), path)
+            sound(path)
         else:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)

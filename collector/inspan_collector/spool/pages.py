@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 from inspan_collector.spool.database import PAGE
-from inspan_collector.spool.trouble import files
+from inspan_collector.spool.trouble import Damaged, files
 
 MAGIC: Final = b"SQLite format 3\0"
 LOG_MAGIC: Final = {0x377F0682: "<", 0x377F0683: ">"}  # and the byte order that its checksums are made with
@@ -32,8 +32,8 @@ class Frame(NamedTuple):
 class Pages:
     """The pages as the last commit that can still be read left them: the log's where it has them, else the file's.
 
-    size: bytes of a page. count: pages. skipped: frames of the log that are damaged, with sound ones behind them, which
-    SQLite would not read. Never raises for what it finds, nor for what it does not find.
+    size: bytes of a page. count: pages. skipped: frames of the log that are damaged, its header among them, with sound
+    ones behind them, which SQLite would not read. Never raises for what it finds, nor for what it does not find.
     """
 
     def __init__(self, path: Path) -> None:
@@ -83,7 +83,7 @@ class Pages:
         """Take the committed frames of the log, also those behind damage: each row has its own checksum."""
         self._log_header = read(self._log, LOG_HEADER.size, 0)
         waiting: dict[int, int] = {}
-        broken = 0
+        broken = 0 if has_header(self._log_header) else 1
         most = self.count + length(self._log) // self.size  # a garbled number of pages is not to be believed
         for frame in frames(self._log, self.size):
             if not frame.sound:
@@ -94,6 +94,23 @@ class Pages:
                 self._in_log |= waiting
                 self.count = min(frame.pages, most)
                 self.skipped, waiting = broken, {}
+
+
+def has_header(header: bytes) -> bool:
+    """Whether SQLite would read what is behind it."""
+    if len(header) < LOG_HEADER.size:
+        return False
+    magic, *_, first, second = LOG_HEADER.unpack(header)
+    order = LOG_MAGIC.get(magic)
+    return order is not None and summed((0, 0), header[:24], order) == (first, second)
+
+
+def must_be_whole(path: Path) -> None:
+    """Raise Damaged where the log is not: SQLite passes over what is behind the damage, and then writes over it."""
+    if files(path)[1].exists():
+        with Pages(path) as pages:
+            if pages.skipped:
+                raise Damaged(f"{pages.skipped} frames of the log are damaged, and there are sound ones behind them")
 
 
 def frames(log: int, size: int) -> Iterator[Frame]:
@@ -121,8 +138,11 @@ def frames(log: int, size: int) -> Iterator[Frame]:
 
 def chained(sums: tuple[int, int], frame: bytes, order: str) -> tuple[int, int]:
     """The log's checksum after a frame: of the first 8 bytes of its header, and of its page. 2 ms a page of 32 KiB."""
+    return summed(sums, frame[:8] + frame[FRAME_HEADER.size :], order)
+
+
+def summed(sums: tuple[int, int], covered: bytes, order: str) -> tuple[int, int]:
     first, second = sums
-    covered = frame[:8] + frame[FRAME_HEADER.size :]
     words = struct.unpack(f"{order}{len(covered) // 4}I", covered)
     for even, odd in zip(words[::2], words[1::2], strict=True):
         first = (first + even + second) & 0xFFFFFFFF

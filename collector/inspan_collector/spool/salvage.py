@@ -15,7 +15,7 @@ from inspan_collector.spool.checksum import refused_crc, row_crc
 from inspan_collector.spool.pages import Pages
 from inspan_collector.spool.reading import DAMAGED
 from inspan_collector.spool.records import INDEX_INNER, INDEX_LEAF, Record, kind_of, records
-from inspan_collector.spool.store import COUNTER_BITS, POSTS, Store
+from inspan_collector.spool.store import COUNTER_BITS, DARK, POSTS, Store
 
 GROUP_ROWS: Final = 256
 GROUP_BYTES: Final = 8 << 20  # with one row more, what is in memory at once, and what the new log grows to
@@ -122,7 +122,8 @@ class Salvage:
                 self._refuse(entry)
 
     def _take(self, row: Row) -> None:
-        self.epoch = max(self.epoch, row.seq >> COUNTER_BITS)
+        if row.seq < DARK:
+            self.epoch = max(self.epoch, row.seq >> COUNTER_BITS)
         if row.seq not in self.rows:
             self.rows[row.seq] = row
             self._grow(row.body)

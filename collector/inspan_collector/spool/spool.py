@@ -12,15 +12,11 @@ from inspan_collector.row import Total, Trouble, Write
 from inspan_collector.spool.disk import Opened
 from inspan_collector.spool.scribe import Scribe
 from inspan_collector.spool.share import Share
-from inspan_collector.spool.store import COUNTER_BITS, Applied, Store
+from inspan_collector.spool.store import COUNTER_BITS, DARK, Applied, Store
 
 T = TypeVar("T")
 
-# The first seq while the disk has not said which are used: above all that it ever says, and above those of every life
-# that did not know them either, as long as those took fewer than 2^29 a second.
-UNKNOWN: Final = 1 << 61
-SINCE: Final = 1_577_836_800  # 2020: 31 bits of seconds last until 2088
-SECOND_BITS: Final = 29
+DARK_BITS: Final = 30  # of chunks a second while the disk does not say: more than any, and seconds fit until 2106
 
 AGAIN: Final = 1.0  # s until a file that could be opened, and not be read, is read again
 
@@ -32,8 +28,8 @@ class Reader(Protocol):
         """Rows that it wants to know about."""
         ...
 
-    def found(self, total: Total, present: Mapping[int, int], *, salvaged: bool) -> None:
-        """The disk can be read, now or again."""
+    def found(self, total: Total, present: Mapping[int, int], *, salvaged: bool, damaged: int = 0) -> None:
+        """The disk can be read, now or again. damaged: spans that were quarantined on the way."""
         ...
 
     def lost(self) -> None:
@@ -59,7 +55,7 @@ class Spool:
         )
         self.size = 0
         self.pending = 0  # bytes on their way
-        self.next = self.unknown = UNKNOWN + (max(0, int(events.wall()) - SINCE) << SECOND_BITS)
+        self.next = self.dark = _dark(events.wall())
         self.outbox: list[Write] = []
         self.started = False
         self.open = False  # its rows can be read, and the books know them
@@ -174,7 +170,7 @@ class Spool:
                 self.loop.call_later(AGAIN, self._opened, opened)
             return
         totals, asked, attached = found.totals, found.asked, found.attached
-        if self.next == self.unknown:
+        if self.next == self.dark:
             self.next = max(opened.epoch << COUNTER_BITS, found.highest + 1)
         self.open = True
         self.size = found.size
@@ -185,7 +181,9 @@ class Spool:
         for name, share in self.shares.items():
             share.missing(looked_for, attached)
             present = {seq: spans for seq, (owner, spans) in asked.items() if owner == name}
-            self.readers[name].found(totals.get(name, Total()), present, salvaged=opened.how == "fresh")
+            damaged = 0 if opened.salvaged is None else opened.salvaged.damaged[name]
+            total = totals.get(name, Total())
+            self.readers[name].found(total, present, salvaged=opened.how == "fresh", damaged=damaged)
         self.quarantined(found.refused)
         self.first.set()
 
@@ -210,6 +208,12 @@ def _look(rows: Sequence[int], attached: Sequence[int], store: Store) -> Found:
         store.size,
         store.highest(),
     )
+
+
+def _dark(wall: float) -> int:
+    """The first seq of a life while the disk has not said which are used: above all that it ever says, and above those
+    that another life took in the dark, whose rows may be there."""
+    return DARK + (int(wall) << DARK_BITS)
 
 
 def _tell(future: "asyncio.Future[T]", answer: T | Trouble) -> None:

@@ -16,6 +16,7 @@ from inspan_collector.row import ROW, Refused, Row, Total, Write
 from inspan_collector.spool.checksum import row_crc
 from inspan_collector.spool.database import Database
 from inspan_collector.spool.group import Group, group_of
+from inspan_collector.spool.pages import must_be_whole
 from inspan_collector.spool.reading import Page, Rows
 from inspan_collector.spool.refusals import BOUND, Refusals
 from inspan_collector.spool.schema import MIGRATIONS
@@ -23,6 +24,7 @@ from inspan_collector.spool.trouble import told
 
 POSTS: Final = 16_384  # known again after a restart: an agent's unacknowledged posts, for hundreds of agents
 
+DARK: Final = 1 << 62  # seqs from here on were given while no store was open, and say nothing of its epochs
 COUNTER_BITS: Final = 40  # of a seq; the rest is the epoch. 2^40 chunks of one life are 3 years at 10,000 a second
 
 
@@ -71,7 +73,7 @@ class Store:
         destination's refused spans may take.
         """
         with told(path):
-            database = Database.open(path, steps)
+            database = Database.open(path, steps, must_be_whole)
             try:
                 return cls(path, database, next_epoch(database, above), formats, quarantine)
             except BaseException:

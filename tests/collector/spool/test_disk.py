@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.collector.spool.damage import frame, garbage, left_by_a_kill, log_of
 from tests.collector.spool.desk import PATIENCE, Desk, beside, large
 from tests.collector.spool.rig import EPOCH, numbers, opened, put, read, refused, row, sql
 
@@ -497,3 +498,20 @@ def test_whatever_came_and_went_before_it_the_fresh_file_has_just_what_was_there
 
 def found_corrupt(store: Store) -> None:
     raise Trouble("corrupt", "as a page that makes no sense says it")
+
+
+def test_a_log_that_is_damaged_in_its_middle_is_salvaged_at_the_start(tmp_path: Path, path: Path):
+    with opened(tmp_path / "made.db") as store:
+        put(store, *(large(seq) for seq in range(10)))
+        store.checkpoint()
+        for seq in range(10, 30):
+            put(store, large(seq, 40_000))  # few enough that the log does not begin anew
+        left_by_a_kill(tmp_path / "made.db", path)
+    log = log_of(path)
+    middle = (log.stat().st_size - frame(0)) // (frame(1) - frame(0)) // 2
+    garbage(log, frame(middle), 1000)
+    with Desk(path) as desk:
+        found = desk.until_opened()
+        assert found.how == "fresh"
+        assert desk.troubles[0].kind == "corrupt"
+        assert len(desk.seqs()) > 25  # where a later commit wrote the page again, nothing is missing

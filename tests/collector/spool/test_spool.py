@@ -1,6 +1,7 @@
 """What the loop makes of a disk that works again: nothing that is in memory is taken for something on disk alone."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -72,7 +73,7 @@ class Books:
     def asked(self) -> Sequence[int]:
         return []
 
-    def found(self, total: Total, present: Mapping[int, int], *, salvaged: bool) -> None:
+    def found(self, total: Total, present: Mapping[int, int], *, salvaged: bool, damaged: int = 0) -> None:
         self.share.disk_spans = total.spans
         self.found_spans.append(self.share.spooled())
 
@@ -158,6 +159,16 @@ def test_what_must_be_there_together_is_written_before_anybody_counts(tmp_path: 
         await turn()
         scene.scribe.run_writes()
         assert scene.share.spooled() == 0
+
+    play(tmp_path, act)
+
+
+def test_what_two_lives_number_before_the_disk_speaks_does_not_meet(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        first = [scene.row() for _ in range(100)]
+        later = Spool(scene.spool.config, Events(wall=lambda: time.time() + 1.0))
+        assert later.number(1) > first[-1].seq
+        assert later.number(1) < 1 << 63  # SQLite's, and the mirror's
 
     play(tmp_path, act)
 
