@@ -1,14 +1,15 @@
-"""`python -m bench [relay | upserts] [options]`: which measurement."""
+"""`python -m bench [relay | upserts | custody] [options]`: which measurement."""
 
 import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from bench import relay, upserts
+from bench import custody, relay, upserts
 
 SCENARIOS: Final[dict[str, Callable[[Sequence[str]], int]]] = {
     "relay": relay.main,
     "upserts": upserts.main,
+    "custody": custody.main,
 }
 
 

@@ -24,16 +24,23 @@ FOREIGN: Final = ("INSPAN_", "OTEL_", "SGP_", "ROTEL_", "AGENTEX_", "DD_")
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where and how a peer is started. upstream: the sink's URL, without a path."""
+    """Where and how a peer is started. upstream: the sink's URL, without a path. spool: the mode of inspan's spool,
+    None for none."""
 
     scratch: Path
     core: int
     upstream: str
     tcp: bool = False
+    spool: str | None = None
 
     @property
     def log(self) -> Path:
         return self.scratch / "peer.log"
+
+    @property
+    def spooled(self) -> Path:
+        """Where inspan keeps its spool."""
+        return self.scratch / "spool.db"
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -110,6 +117,7 @@ def configure(place: Place, destination: dict[str, str]) -> tuple[list[str], str
         "admin": {"listen": "127.0.0.1:0"},
         "destinations": [{"name": "sink", **destination}],
         **({"listen": f"127.0.0.1:{port}"} if place.tcp else {}),
+        **({"spool": {"path": str(place.spooled), "mode": place.spool}} if place.spool else {}),
     }
     file = place.scratch / "inspan.yaml"
     file.write_bytes(msgspec.json.encode(config))  # JSON is YAML

@@ -71,6 +71,12 @@ class Process:
         with self._alive():
             return sum(sum(map(int, _stat(pid)[CPU_FIELDS])) for pid in self.tree()) * TICK
 
+    def written(self) -> int:
+        """Bytes that it had written to disk so far; proc(5), io. Raises Failed where it has ended."""
+        with self._alive():
+            lines = Path(f"/proc/{self.popen.pid}/io").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes:"))
+
     def memory(self, field: str) -> int:
         """Bytes of the tree: `VmRSS` now, `VmHWM` at its peak. Raises Failed where it has ended."""
         with self._alive():
@@ -78,12 +84,20 @@ class Process:
 
     def ask(self, question: str, timeout: float) -> bytes:
         """One line in, one line back. Raises Failed where none comes in `timeout` seconds."""
+        self.tell(question)
+        return self.hear(timeout)
+
+    def tell(self, question: str) -> None:
+        """One line in; `hear` has the answer. So several can be busy at once."""
         assert self.popen.stdin is not None
-        assert self.popen.stdout is not None
         with self._alive():
             self.popen.stdin.write(question.encode() + b"\n")
+
+    def hear(self, timeout: float) -> bytes:
+        """The line that answers what it was told. Raises Failed where none comes in `timeout` seconds."""
+        assert self.popen.stdout is not None
         if not select.select([self.popen.stdout], [], [], timeout)[0]:
-            raise Failed(f"{self!r} did not answer {question!r} in {timeout} s")
+            raise Failed(f"{self!r} did not answer in {timeout} s")
         answer: bytes = self.popen.stdout.readline()
         if not answer:
             raise Failed(f"{self!r} ended: {self.last_words()}")

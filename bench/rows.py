@@ -28,13 +28,16 @@ class Post(msgspec.Struct, array_like=True):
 
 
 class Tally(msgspec.Struct):
-    """How far it is. copies: received. keys: of spans seen. ended: of those, with an end."""
+    """How far it is. copies: received. keys: of spans seen. ended: of those, with an end. first, last: of the posts, 0
+    before the first; CLOCK_MONOTONIC, ns."""
 
     posts: int = 0
     copies: int = 0
     keys: int = 0
     ended: int = 0
     overtaken: int = 0
+    first: int = 0
+    last: int = 0
 
 
 class Account(msgspec.Struct):
@@ -63,6 +66,7 @@ class Rows:
         """
         rows, tally = self.rows, self.tally
         self.posts.append(Post(now, len(copies), size))
+        tally.first, tally.last = tally.first or now, now
         for copy in copies:
             key = (copy.trace_id, copy.id)
             row = rows.get(key)

@@ -1,9 +1,10 @@
 """A light upstream of upserts in its own process: `PUT /v5/spans/batch`. Run as `python -m bench.rows_sink`.
 
-It answers as slowly as the real one, and with what the contract says: the spans that it was sent. GET /tally answers
-how far it is, GET /account everything, in msgpack; POST /forget clears it.
+It answers as slowly as the real one, or as told (--answer SECONDS), and with what the contract says: the spans that it
+was sent. GET /tally answers how far it is, GET /account everything, in msgpack; POST /forget clears it.
 """
 
+import argparse
 import time
 from typing import Final
 
@@ -25,9 +26,10 @@ class Batch(msgspec.Struct):
 
 
 class Upserts:
-    """Rows, behind HTTP."""
+    """Rows, behind HTTP. answer: seconds that each batch takes."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: float = ANSWER) -> None:
+        self.answer = answer
         self.rows = Rows()
         self.decode = msgspec.json.Decoder(Batch).decode
 
@@ -48,9 +50,11 @@ class Upserts:
         if len(copies) > MOST or not request.url.endswith(b"/v5/spans/batch"):
             raise ValueError(f"{request.url!r} with {len(copies)} spans")
         self.rows.enter(copies, len(request.body), now)
-        return ok(request.body.rstrip()[:-1] + LIST), ANSWER
+        return ok(request.body.rstrip()[:-1] + LIST), self.answer
 
 
 if __name__ == "__main__":
-    upserts = Upserts()
+    parser = argparse.ArgumentParser(prog="bench.rows_sink")
+    parser.add_argument("--answer", type=float, default=ANSWER)
+    upserts = Upserts(parser.parse_args().answer)
     uvloop.run(serve(lambda: Connection(upserts.respond, lambda: None)))

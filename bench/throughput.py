@@ -32,7 +32,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 class Figure(msgspec.Struct, frozen=True):
     """One measurement. own, sink: CPU-seconds of the peer and of the sink, in `wall` seconds, the last of which saw no
-    load but what was held. peak: bytes of RSS. delivered: spans."""
+    load but what was held. peak: bytes of RSS. delivered: spans. disk: bytes that the peer had written."""
 
     load: Load
     seen: Seen
@@ -41,6 +41,7 @@ class Figure(msgspec.Struct, frozen=True):
     wall: float
     peak: int
     delivered: int
+    disk: int = 0
 
     @property
     def speed(self) -> float:
@@ -58,6 +59,7 @@ def measure(peer: Peer, shape: Shape, bodies: Path, place: Place, upstream: Upst
     with running.process, _generator(running, shape, bodies, place, settings) as generator:
         _stretch(generator, WARM, peer, running, upstream)
         started, own, sink = time.monotonic(), running.process.cpu(), upstream.process.cpu()
+        disk = running.process.written()
         load, seen = _stretch(generator, settings.seconds, peer, running, upstream)
         return Figure(
             load=load,
@@ -67,6 +69,7 @@ def measure(peer: Peer, shape: Shape, bodies: Path, place: Place, upstream: Upst
             wall=time.monotonic() - started,
             peak=running.process.memory("VmHWM"),
             delivered=seen.spans if peer.delivers else load.spans,
+            disk=running.process.written() - disk,
         )
 
 

@@ -1,6 +1,7 @@
 """One stretch of an agent's spans: through inspan, or with the agent's own queue, to the same upstream."""
 
 import http.client
+import time
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ import msgspec
 from bench.agents import INSPAN, Agent, Kind, Load
 from bench.holding import Holding
 from bench.outcome import Outcome, Ran, outcome
-from bench.peers import READY, Place, inspan
+from bench.peers import LOOK, READY, Place, inspan
 from bench.process import Failed
 from bench.upstream import UpsertsUpstream
 
@@ -55,7 +56,7 @@ class Stretch(msgspec.Struct, frozen=True):
                 figure = self._measured(agent)
             cpu, peak = running.process.cpu() - idle, running.process.memory("VmHWM")
             saved = _saved(self.place.log)
-        closed = _logged(self.place.log, "closed")["ledger"]
+        closed = logged(self.place.log, "closed")["ledger"]
         merged = closed["destinations"]["sink"].get("merged", 0)
         return msgspec.structs.replace(figure, side=Side(cpu, peak, saved, merged, closed["imbalance"]))
 
@@ -88,8 +89,7 @@ def destination(upstream: str) -> dict[str, str]:
 
 def _saved(log: Path) -> dict[str, float]:
     """What the destination's `upserts.saved` in /status says."""
-    admin = urlsplit(_logged(log, "ready")["admin"])
-    connection = http.client.HTTPConnection(admin.netloc, timeout=READY)
+    connection = http.client.HTTPConnection(admin(log), timeout=READY)
     try:
         connection.request("GET", "/status")
         status = msgspec.json.decode(connection.getresponse().read())
@@ -99,8 +99,16 @@ def _saved(log: Path) -> dict[str, float]:
     return saved
 
 
-def _logged(log: Path, kind: str) -> Any:
-    """The last line of this kind."""
+def admin(log: Path) -> str:
+    """HOST:PORT of the admin address of a sidecar whose socket accepts. Raises Failed."""
+    latest = time.monotonic() + READY
+    while '"ready"' not in log.read_text() and time.monotonic() < latest:
+        time.sleep(LOOK)
+    return urlsplit(logged(log, "ready")["admin"]).netloc
+
+
+def logged(log: Path, kind: str) -> Any:
+    """The last line of this kind. Raises Failed where there is none."""
     for line in reversed(log.read_text().splitlines()):
         if line.startswith("{") and (said := msgspec.json.decode(line)).get("kind") == kind:
             return said

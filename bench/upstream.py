@@ -12,6 +12,7 @@ import msgspec
 from bench.peers import inherited, malloc_settings
 from bench.process import Failed, Process
 from bench.rows import Account, Tally
+from bench.rows_sink import ANSWER
 from bench.sink import Seen
 
 PATIENCE: Final = 10.0  # s for an answer
@@ -22,9 +23,9 @@ LOOK: Final = 0.02  # s
 class Server:
     """A process of ours that is an upstream, on a core of its own, or the generator's."""
 
-    def __init__(self, module: str, core: int, scratch: Path) -> None:
-        argv = [sys.executable, "-m", module]
-        self.process = Process(argv, core, scratch / "sink.log", inherited() | malloc_settings(argv), asked=True)
+    def __init__(self, module: str, core: int, scratch: Path, *options: str) -> None:
+        argv = [sys.executable, "-m", module, *options]
+        self.process = Process(argv, core, scratch / f"{module}.log", inherited() | malloc_settings(argv), asked=True)
         self.port = int(self.process.ask("", PATIENCE))
         self.url = f"http://127.0.0.1:{self.port}"
 
@@ -77,10 +78,10 @@ class Upstream(Server):
 
 
 class UpsertsUpstream(Server):
-    """The sink of upserts."""
+    """The sink of upserts. answer: seconds that each batch takes."""
 
-    def __init__(self, core: int, scratch: Path) -> None:
-        super().__init__("bench.rows_sink", core, scratch)
+    def __init__(self, core: int, scratch: Path, answer: float = ANSWER) -> None:
+        super().__init__("bench.rows_sink", core, scratch, "--answer", str(answer))
 
     def account(self) -> Account:
         """All that it received."""
@@ -88,12 +89,13 @@ class UpsertsUpstream(Server):
 
     def wait_for(self, keys: int, ended: int, patience: float) -> None:
         """Until so many spans were seen, and so many ended, or nothing has come for `patience` seconds."""
-        tally, moved = self._tally(), time.monotonic()
+        tally, moved = self.tally(), time.monotonic()
         while (tally.keys < keys or tally.ended < ended) and time.monotonic() < moved + patience:
             time.sleep(LOOK)
-            before, tally = tally, self._tally()
+            before, tally = tally, self.tally()
             if tally.copies > before.copies:
                 moved = time.monotonic()
 
-    def _tally(self) -> Tally:
+    def tally(self) -> Tally:
+        """How far it is."""
         return msgspec.json.decode(self._ask("GET", "/tally"), type=Tally)

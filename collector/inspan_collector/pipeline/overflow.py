@@ -29,6 +29,8 @@ class Overflow:
         self.writing = False  # a slab is on its way
         self.in_vain = False  # nothing was to be written when it was last looked: not again for each offer
         self.refused = False  # for want of room, since the last look: to make rows of all that waits takes long
+        self.few_spans = destination.queue.max_spans * config.threshold
+        self.few_bytes = destination.queue.max_bytes * config.threshold
         self.shut = False  # the gate has been closed for too long: nothing is kept in memory that waits
         destination.filled = self.relieve
         share.changed = self._changed
@@ -52,6 +54,8 @@ class Overflow:
     def relieve(self) -> None:
         """Let go of what is on disk, and write more, as far as memory is over its threshold."""
         queue = self.destination.queue
+        if queue.held_spans <= self.few_spans and queue.held_bytes <= self.few_bytes and not self.shut:
+            return  # asked at each offer, and nearly always all is well
         part = 0.0 if self.shut else self.config.threshold
         if not self.backlog.open or queue.fill() <= part:
             return

@@ -45,6 +45,10 @@ class Journal(Protocol):
         """By seq, that which lost to it: the row of that one, if any, stands for what is held in its place."""
         ...
 
+    def holds_any(self) -> bool:
+        """Whether any row stands for anything that is held."""
+        ...
+
     def has_row(self, seq: int) -> bool:
         """Whether its own row is on disk, or on its way."""
         ...

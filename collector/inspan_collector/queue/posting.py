@@ -1,7 +1,7 @@
 """What one post of copies leaves on disk: rows of those that stay, none of those that lost to another."""
 
 from collections.abc import Hashable, Iterable, Mapping
-from itertools import chain, count
+from itertools import count
 
 from inspan_collector.formats import span_json
 from inspan_collector.pledge import Pledge
@@ -31,11 +31,10 @@ class Posting:
         self.journal = journal
         self.by_key = by_key
         self.waiting = waiting
-        seqs = dict(zip(chain(ended, opened), count(journal.number(len(opened) + len(ended))), strict=False))
-        met = {key: waiting[key] for key in seqs.keys() & waiting.keys()}
-        self.lost_to = {key: met[key] for key in met if self._at(key).ended and key in opened}  # an open copy says less
-        self.stay = {key: seq for key, seq in seqs.items() if key not in self.lost_to} if self.lost_to else seqs
-        self.replaced = {seqs[key]: seq for key, seq in met.items() if key not in self.lost_to}
+        self.keys = [*ended, *opened]
+        self.first = journal.number(len(self.keys))
+        # An open copy says less than an ended one that waits.
+        self.lost_to = {key: waiting[key] for key in waiting.keys() & opened.keys() if self._at(key).ended}
 
     def _at(self, key: Hashable) -> Bundle:
         bundle = self.by_key[key]
@@ -44,15 +43,25 @@ class Posting:
 
     def write(self, pledge: Pledge | None) -> None:
         """The copies have met, and wait where they wait."""
-        self.waiting.update(self.stay)
+        waiting, journal, lost_to = self.waiting, self.journal, self.lost_to
+        eager = journal.eager(pledge)
+        # Where nothing is on disk and nothing goes there, which is nearly always, who met whom is nobody's concern.
+        met = waiting.keys() & self.keys if eager or journal.holds_any() else set()
+        replaced = {key: waiting[key] for key in met if key not in lost_to}
+        waiting.update(zip(self.keys, count(self.first)))
+        waiting.update(lost_to)
+        replaces = {waiting[key]: seq for key, seq in replaced.items()}
+        if eager and journal.put(self._rows(), replaces, pledge):
+            return
+        if replaces:
+            journal.inherit(replaces)
+
+    def _rows(self) -> list[Row]:
+        """Of the copies that stay, and of those that others lost to, where these have none."""
         journal = self.journal
-        if journal.eager(pledge):
-            keys = [*self.stay, *(key for key, seq in self.lost_to.items() if not journal.has_row(seq))]
-            rows = [row for key in keys for row in rows_of(self._at(key), [key], self.waiting, journal)]
-            if journal.put(rows, self.replaced, pledge):
-                return
-        if self.replaced:
-            journal.inherit(self.replaced)
+        keys = [key for key in self.keys if key not in self.lost_to]
+        keys += [key for key, seq in self.lost_to.items() if not journal.has_row(seq)]
+        return [row for key in keys for row in rows_of(self._at(key), [key], self.waiting, journal)]
 
 
 def rows_of(bundle: Bundle, keys: Iterable[Hashable], seqs: Mapping[Hashable, int], journal: Journal) -> list[Row]:

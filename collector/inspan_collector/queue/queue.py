@@ -193,7 +193,7 @@ class Queue:
     def _release(self, chunks: Sequence[Chunk]) -> None:
         """Chunks whose spans are booked leave the bounds, and the disk."""
         if self.journal is not None:
-            self.journal.erase([seq for chunk in chunks for seq in chunk.seqs])
+            self.journal.erase(seq for chunk in chunks for seq in chunk.seqs)  # not looked at where nothing is on disk
         self._let_go(chunks)
 
     def _let_go(self, chunks: Sequence[Chunk]) -> None:

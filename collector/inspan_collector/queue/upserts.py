@@ -197,7 +197,7 @@ class Upserts:
 
     def chunk(self, bundle: Bundle) -> Copies:
         """These copies as a chunk: they do not wait any more."""
-        seqs = [self.seqs.pop(key) for key in bundle.copies] if self.journal is not None else ()
+        seqs = list(map(self.seqs.pop, bundle.copies)) if self.journal is not None else ()
         return bundle.chunk(self.keeper, seqs)
 
     def _first(self, spans: int, size: int, *, alone: bool) -> Bundle | None:

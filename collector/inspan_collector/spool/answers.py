@@ -41,11 +41,20 @@ class Answers:
 
 def _settle(writes: Sequence[Write], trouble: Trouble | None, first: Callable[[], None] | None = None) -> None:
     """Answer each, in order. Where one of them breaks, the others are answered all the same."""
-    with contextlib.ExitStack() as stack:
-        for write in reversed(writes):
-            stack.callback(write.done, trouble)
-        if first is not None:
-            stack.callback(first)
+    # By hand: an ExitStack takes 0.7 µs a write, on the loop.
+    broken: list[Exception] = []
+    if first is not None:
+        try:
+            first()
+        except Exception as error:  # noqa: BLE001 -- raised below
+            broken.append(error)
+    for write in writes:
+        try:
+            write.done(trouble)
+        except Exception as error:  # noqa: BLE001 -- raised below
+            broken.append(error)
+    if broken:
+        raise broken[0] if len(broken) == 1 else ExceptionGroup("answers that broke", broken)
 
 
 def defect(what: str, error: Exception) -> Trouble:

@@ -98,6 +98,10 @@ class Share:
         """See Journal."""
         return self.always or pledge is not None
 
+    def holds_any(self) -> bool:
+        """See Journal."""
+        return bool(self.stands)
+
     def has_row(self, seq: int) -> bool:
         """See Journal."""
         return self.stands.get(seq) == seq

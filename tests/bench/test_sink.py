@@ -1,0 +1,21 @@
+"""The light upstream, without its process."""
+
+from bench.bodies import one_span
+from bench.sink import MARK, Books
+
+
+def test_under_marked_only_spans_with_the_mark_are_remembered() -> None:
+    books, fresh = Books(), MARK + bytes(8)
+    books.enter(b"/marked/v1/traces", one_span(bytes(range(16))) + one_span(fresh), "identity")
+    assert list(books.seen.stamps) == [fresh.hex()]
+    assert books.seen.spans == 2
+
+
+def test_the_first_and_the_last_post_have_their_times() -> None:
+    books = Books()
+    for _ in range(3):
+        books.enter(b"/v1/traces", one_span(bytes(16)), "identity")
+    first = books.seen.first
+    assert 0 < first < books.seen.last
+    books.enter(b"/v1/traces", one_span(bytes(16)), "identity")
+    assert books.seen.first == first
