@@ -19,9 +19,10 @@ from inspan_collector.pipeline.backlog import Backlog, Former, memory_lost
 from inspan_collector.pipeline.destination import Destination
 from inspan_collector.pipeline.overflow import Overflow
 from inspan_collector.pipeline.pipeline import Pipeline
+from inspan_collector.pledge import Pledge
 from inspan_collector.quarantine import SpoolQuarantine
 from inspan_collector.receiver.door import NO_SPOOL
-from inspan_collector.row import Total
+from inspan_collector.row import Total, Write
 from inspan_collector.spool.refusals import BOUND
 from inspan_collector.spool.share import Share
 from inspan_collector.spool.spool import Spool
@@ -65,6 +66,12 @@ class Keeping:
     def why_not(self) -> str | None:
         """Why nothing can be promised to be on disk now; None where it can."""
         return NO_SPOOL if self.spool is None else self.spool.why_not()
+
+    def remember(self, pledge: Pledge) -> None:
+        """The post is known again after a restart: written behind its rows, and so never without them."""
+        if self.spool is not None and pledge.post is not None:
+            pledge.expect()
+            self.spool.write(Write(posts=[pledge.post], done=lambda trouble: pledge.settle(kept=trouble is None)))
 
     def door(self) -> "SpoolDoor | None":
         """What the commands may ask; None without a spool."""

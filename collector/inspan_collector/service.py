@@ -225,7 +225,9 @@ class Service:
             )
             for config, bounds in zip(self.config.destinations, portions.destinations, strict=True)
         ]
-        self.intake = Intake([pipeline.destination for pipeline in self.pipelines], self.memory, self.loop.time)
+        self.intake = Intake(
+            [pipeline.destination for pipeline in self.pipelines], self.memory, self.loop.time, self.keeping.remember
+        )
 
     def _largest_request(self) -> int:
         """Bytes. What could never be held is too large, however large requests may be: a 429 would be sent for ever."""

@@ -1,5 +1,8 @@
 """What of a destination is on disk alone: read back in the order of arrival, beside what is fresh."""
 
+import asyncio
+import contextlib
+from collections import deque
 from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from typing import Final, Protocol, TypeVar, cast
 
@@ -36,6 +39,7 @@ T = TypeVar("T")
 MOST_CREDIT: Final = 4.0  # batches
 ROOM: Final = 0.02  # of the spool, that is made at once where the oldest give way: a few hundred rows, some ms
 AHEAD: Final = 1_000  # rows, under a millisecond of the index: where two formats came in turns, batches are full still
+PATIENCE: Final = 1.0  # s for an answer of the disk: a page takes ms, and fresh spans may wait for it
 REMEMBERED: Final = 100_000  # keys; 10 MB. Past it a row may be sent after a later copy of its span
 
 
@@ -76,6 +80,7 @@ class Backlog:
         self.open = False  # whether the disk can be read, and its books are settled
         self.asking = False
         self.credit = 0.0
+        self.waking: asyncio.Task[None] | None = None  # waits for a disk that hangs
         self.unclaimed: dict[bytes, int] = {}  # by key, the seq of a copy that was sent while the disk was in trouble
         self.held_back = False  # a drain that leaves what is on disk to the next life
         self.full = False  # room is to be made for fresh spans
@@ -133,7 +138,7 @@ class Backlog:
         destination, share = self.destination, self.share
         max_spans, max_bytes, after = destination.config.batch.max_spans, self._room(), share.cursor
         try:
-            page = await self.disk.ask(
+            page = await self._ask(
                 lambda store: store.page(
                     destination.name, after, max_spans=max_spans, max_bytes=max_bytes, skip=share.attached, ahead=AHEAD
                 )
@@ -151,10 +156,26 @@ class Backlog:
             share.cursor = 0  # what is left was put before it
             if after == 0 and share.passed == NEVER:
                 self._vanished()
-        sound = self._sound(rows)
+        sound = self._young(self._sound(rows))
         if self.unclaimed:
             sound = self._overtaken(sound)
         return self._rejoin(sound) if sound else []
+
+    async def _ask(self, question: Callable[[Store], T]) -> T:
+        """Raises Trouble, also where the disk hangs: then it is asked once whether it is back, and nothing else."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self.disk.ask(question)
+        except TimeoutError:
+            self.open = False
+            self.waking = asyncio.create_task(self._wake())
+            raise Trouble("io", "the disk does not answer") from None
+
+    async def _wake(self) -> None:
+        with contextlib.suppress(Trouble):  # it is opened again then, and `found` says so
+            await self.disk.ask(lambda _: None)
+            self.open = self.settled
+        self.destination.poke()
 
     def _vanished(self) -> None:
         """The books know of spans on disk, and there are none: a file that changed under our hands."""
@@ -201,6 +222,20 @@ class Backlog:
             return "it was written when this destination took posts whole; replay it"
         return ""
 
+    def _young(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows without those that are too old to be sent."""
+        max_age, now = self.destination.config.queue.max_age, self.destination.clock()
+        if max_age is None:
+            return list(rows)
+        old = {row.seq: row.spans for row in rows if now - self._arrived(row.arrived) > max_age}
+        if old:
+            spans = sum(old.values())
+            self.destination.ledger.move(SPOOLED, DROPPED_EXPIRED, spans)
+            self.share.settle_spooled(old)
+            message = f"older than max_age ({max_age})"
+            self.destination.events.record("dropped", self.destination.name, message, spans=spans)
+        return [row for row in rows if row.seq not in old]
+
     def _arrived(self, wall: float) -> float:
         """The loop time of a time of the wall clock, never in the future."""
         now = self.destination.clock()
@@ -217,7 +252,24 @@ class Backlog:
         destination.ledger.move(SPOOLED, QUEUED, len(came.behind))
         self._lost(came.lost)
         destination.queue.rejoined(came)
-        return [Batch(came.send)] if came.send else []
+        return self._batches(came.send)
+
+    def _batches(self, chunks: Sequence[Chunk]) -> list[Batch]:
+        """What fits one request together, and what was larger than one cut until it does."""
+        config = self.destination.config.batch
+        most = min(self.destination.max_batch_bytes, self.destination.learned_bytes)
+        whole: list[Chunk] = []
+        cut: list[Batch] = []
+        todo = deque(chunks)
+        while todo:
+            chunk = todo.popleft()
+            if chunk.spans > 1 and (chunk.spans > config.max_spans or chunk.size > most):
+                todo.extendleft(reversed(self.destination.queue.cut(chunk)))
+            elif chunk.spans + sum(each.spans for each in whole) > config.max_spans:
+                cut.append(Batch([chunk]))
+            else:
+                whole.append(chunk)
+        return ([Batch(whole)] if whole else []) + cut
 
     def _lost(self, lost: Mapping[int, Hashable | None]) -> None:
         """Rows lost to what waits, which is written in their place: they must not come back after it was sent."""
@@ -250,7 +302,7 @@ class Backlog:
         keys = {span_json.fingerprint(key): key for chunk in copies for key in chunk.keys}
         name = self.destination.name
         try:
-            found = await self.disk.ask(lambda store: store.look_up(name, list(keys)))
+            found = await self._ask(lambda store: store.look_up(name, list(keys)))
         except Trouble:
             self.share.answered(())
             self._remember(copies)
@@ -292,7 +344,7 @@ class Backlog:
         name, sent = self.destination.name, self.unclaimed
         self.begin()
         try:
-            found = await self.disk.ask(lambda store: store.look_up(name, list(sent)))
+            found = await self._ask(lambda store: store.look_up(name, list(sent)))
         except Trouble:
             self.share.answered(())
             return
@@ -338,7 +390,7 @@ class Backlog:
         """Rows that arrived before, in seconds since the epoch, are dropped."""
         name = self.destination.name
         await self._drop(
-            lambda store: [row for row in store.expired(before, self.share.attached) if row[1] == name],
+            lambda store: store.expired(name, before, self.share.attached),
             DROPPED_EXPIRED,
             f"older than spool.max_age ({self.config.max_age})",
         )
@@ -357,7 +409,7 @@ class Backlog:
             return
         self.begin()
         try:
-            found = await self.disk.ask(question)
+            found = await self._ask(question)
         except Trouble:
             self.share.answered(())
             return

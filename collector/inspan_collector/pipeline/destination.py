@@ -27,7 +27,7 @@ from inspan_collector.queue.lanes import Lanes
 from inspan_collector.queue.queue import Queue
 from inspan_collector.queue.upserts import Upserts
 from inspan_collector.receipt import Receipt
-from inspan_collector.row import Refused
+from inspan_collector.row import ROW, Refused
 
 ENCODING: Final = 2  # batches at once that are joined and being compressed: more would only wait for a core, in memory
 DECISIONS: Final = ("delivered", "later", "isolate", "pause", "abandoned")
@@ -189,6 +189,9 @@ class Destination:
         # Asked first: where the oldest make room for the new, a replay is not to drop what has not been tried yet.
         # What leaves quarantine on disk is put on disk again first.
         pledge = Pledge(_unheard) if self.journal is not None else None
+        if self.journal is not None and not self.journal.has_room(len(refused.body) + ROW * refused.spans):
+            custody.drop()
+            return False
         if not self.queue.fits(chunk) or self.queue.offer(chunk, heads, pledge) is not None:
             custody.drop()
             return False

@@ -13,10 +13,17 @@ from inspan_collector.pledge import Pledge
 class Intake:
     """Offers bodies to the destinations and answers for all of them.
 
-    clock: loop time in seconds.
+    clock: loop time in seconds. remember: writes down which post it is that a pledge was given for, behind its spans.
     """
 
-    def __init__(self, destinations: Sequence[Destination], memory: Memory, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        destinations: Sequence[Destination],
+        memory: Memory,
+        clock: Callable[[], float],
+        remember: Callable[[Pledge], None] = lambda _: None,
+    ) -> None:
+        self.remember = remember
         self.memory = memory
         self.clock = clock
         self.unkept = 0  # spans accepted without an end, where no destination can update them: their end will come
@@ -70,6 +77,8 @@ class Intake:
             if pledge is not None:  # it was offered to one that has it neither in memory nor on disk
                 pledge.expect()
                 pledge.settle(kept=False)
+        if pledge is not None and pledge.post is not None and not pledge.broken:
+            self.remember(pledge)
         custody.drop()
         return None
 

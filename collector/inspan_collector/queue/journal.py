@@ -17,6 +17,10 @@ class Journal(Protocol):
     given to the disk; *durable* it is later, or never, where the disk is in trouble.
     """
 
+    def has_room(self, size: int) -> bool:
+        """Whether rows of so many bytes can be written now."""
+        ...
+
     def number(self, count: int) -> int:
         """The first of `count` new seqs."""
         ...
@@ -61,8 +65,8 @@ class Journal(Protocol):
         """Whether any row stands for it on disk for sure."""
         ...
 
-    def erase(self, seqs: Iterable[int]) -> None:
-        """These have their fate."""
+    def erase(self, seqs: Iterable[int], *, lost: bool = False) -> None:
+        """These have their fate. lost: they were dropped, and no pledge can be kept for them."""
         ...
 
     def surrender(self, seqs: Iterable[int], *, again: bool = False) -> list[int]:

@@ -139,6 +139,8 @@ class Queue:
             or self.held_bytes - waiting.size - waiting.overhead * waiting.spans + size > self.max_bytes
         ):
             return False
+        if self.journal is not None:  # what is safe on disk need not be dropped
+            self.let_go(self.held_spans + chunk.spans - self.max_spans, self.held_bytes + size - self.max_bytes)
         while self.held_spans + chunk.spans > self.max_spans or self.held_bytes + size > self.max_bytes:
             oldest = waiting.evict()
             self.evicted(self._leave([oldest], DROPPED_QUEUE_FULL))
@@ -176,7 +178,7 @@ class Queue:
         """
         self.ledger.move(IN_FLIGHT, DROPPED_REJECTED, rejected)
         self.ledger.move(IN_FLIGHT, fate, sum([chunk.spans for chunk in chunks]) - rejected)
-        self._release(chunks)
+        self._release(chunks, fate)
         late = self.waiting.gone(chunks, refused=fate == QUARANTINED, now=now)
         self._leave(late, MERGED)
         self.ledger.publish()
@@ -186,14 +188,15 @@ class Queue:
         """Chunks reach their fate without having been sent. Returns spans."""
         spans = sum([chunk.spans for chunk in chunks])
         self.ledger.move(QUEUED, fate, spans)
-        self._release(chunks)
+        self._release(chunks, fate)
         self.ledger.publish()
         return spans
 
-    def _release(self, chunks: Sequence[Chunk]) -> None:
+    def _release(self, chunks: Sequence[Chunk], fate: int) -> None:
         """Chunks whose spans are booked leave the bounds, and the disk."""
         if self.journal is not None:
-            self.journal.erase(seq for chunk in chunks for seq in chunk.seqs)  # not looked at where nothing is on disk
+            seqs = (seq for chunk in chunks for seq in chunk.seqs)  # not looked at where nothing is on disk
+            self.journal.erase(seqs, lost=fate >= DROPPED_QUEUE_FULL)
         self._let_go(chunks)
 
     def _let_go(self, chunks: Sequence[Chunk]) -> None:
@@ -230,7 +233,7 @@ class Queue:
             kept += len(safe) * chunk.spans // max(1, len(chunk.seqs))
             if self.journal is not None:
                 self.journal.keep(safe)
-                self.journal.erase(chunk.seqs)  # of those that are not safe: they may be on their way
+                self.journal.erase(chunk.seqs, lost=True)  # of those that are not safe: they may be on their way
         spans = sum([chunk.spans for chunk in chunks])
         self.ledger.move(place, SPOOLED, kept)
         self.ledger.move(place, fate, spans - kept)

@@ -314,10 +314,11 @@ class Upserts:
 
     def in_flight(self, rows: Mapping[Hashable, Row], agent: Hashable, arrived: Callable[[float], float]) -> Chunk:
         """Rows go out: copies of keys of which nothing is here. All are open, or all have ended."""
-        first = min(rows.values(), key=lambda row: row.arrived)
+        # As old as the youngest: what is too old was left out, and what is not should not go with it.
+        last = max(rows.values(), key=lambda row: row.arrived)
         copies = {key: row.body for key, row in rows.items()}
         seqs = [row.seq for row in rows.values()]
-        chunk = self.keeper.chunk(agent, arrived(first.arrived), copies, seqs, ended=first.ended)
+        chunk = self.keeper.chunk(agent, arrived(last.arrived), copies, seqs, ended=last.ended)
         self.keeper.memory.charge(chunk.size + KEY * chunk.spans)
         self.by_key.update(dict.fromkeys(copies))
         return chunk

@@ -131,13 +131,13 @@ class Rows:
                 size -= body + ROW
         return found
 
-    def expired(self, before: float, skip: Container[int] = ()) -> list[tuple[int, str, int]]:
-        """(seq, destination, spans) of rows that arrived before, EXPIRED_AT_ONCE at most."""
-        sql = "select seq, destination, spans from rows indexed by rows_by_destination where arrived < ?"
+    def expired(self, destination: str, before: float, skip: Container[int] = ()) -> list[tuple[int, str, int]]:
+        """(seq, destination, spans) of rows of one destination that arrived before, EXPIRED_AT_ONCE at most."""
+        sql = "select seq, spans from rows indexed by rows_by_destination where destination = ? and arrived < ?"
         found: list[tuple[int, str, int]] = []
-        for seq, destination, spans in self.database.execute(sql, (before,)):
+        for seq, spans in self.database.execute(sql, (self.database.ids.get(destination), before)):
             if seq not in skip:
-                found.append((seq, self.database.name(destination), spans))
+                found.append((seq, destination, spans))
                 if len(found) == EXPIRED_AT_ONCE:
                     break
         return found

@@ -23,8 +23,8 @@ class Disk(Protocol):
         """The first of `count` new seqs."""
         ...
 
-    def has_room(self, size: int) -> bool:
-        """Whether rows of so many bytes may be added."""
+    def has_room(self, destination: str, size: int) -> bool:
+        """Whether rows of so many bytes may be added for this destination."""
         ...
 
     def write(self, write: Write) -> None:
@@ -53,6 +53,8 @@ class Share:
         self.stands: dict[int, int] = {}  # by the seq of what is held, that of the row
         self.attached: dict[int, int] = {}  # spans of these rows; they are not to be read back
         self.unwritten: set[int] = set()  # those of them, and of the owed ones, that are not known to be durable
+        self.bodies: dict[int, Row] = {}  # of these, the rows: what was delivered first need not be written
+        self.lost: set[int] = set()  # of these, those whose spans were dropped meanwhile
         self.durable_spans = 0  # of attached rows
         self.owed: dict[int, int] = {}  # spans of rows
         self.disk_spans = 0  # by what the store says that it holds
@@ -102,6 +104,10 @@ class Share:
         """See Journal."""
         return bool(self.stands)
 
+    def has_room(self, size: int) -> bool:
+        """See Journal."""
+        return self.disk.has_room(self.destination, size)
+
     def has_row(self, seq: int) -> bool:
         """See Journal."""
         return self.stands.get(seq) == seq
@@ -119,7 +125,7 @@ class Share:
         """See Journal."""
         if pledge is not None:
             pledge.expect()
-        if not self.disk.has_room(sum([row.size for row in rows])):
+        if not self.has_room(sum([row.size for row in rows])):
             if pledge is not None:
                 pledge.settle(kept=False)
             return False
@@ -135,8 +141,7 @@ class Share:
             self._attach(row)
         if erased:
             self.replacing.update([row.seq for row in rows])
-        posts = [pledge.post] if pledge is not None and pledge.post is not None else []
-        self._replace(rows, erased, posts, pledge)
+        self._replace(rows, erased, pledge)
         return True
 
     def _attach(self, row: Row) -> None:
@@ -146,18 +151,19 @@ class Share:
         self.stands[row.seq] = row.seq
         self.attached[row.seq] = row.spans
         self.unwritten.add(row.seq)
+        self.bodies[row.seq] = row
 
-    def _replace(
-        self, rows: Sequence[Row], erased: list[int], posts: list[tuple[bytes, bytes]], pledge: Pledge | None
-    ) -> None:
+    def _replace(self, rows: Sequence[Row], erased: list[int], pledge: Pledge | None) -> None:
         """Put rows and erase what they stand for from now on: together, so that no moment has both or neither."""
         for row in erased:
             self._owe(row)
-        write = Write(put=rows, erase=erased, posts=posts)
+        write = Write(put=rows, erase=erased)
         write.done = partial(self._written, write, pledge)
         self.disk.write(write)
 
     def _written(self, write: Write, pledge: Pledge | None, trouble: Trouble | None) -> None:
+        for row in write.put:
+            self.bodies.pop(row.seq, None)
         write.done = _nothing  # which held the write, and so its bodies, for ever: the collector does not look into it
         self.replacing.difference_update([row.seq for row in write.put])
         if self.landing is not None:
@@ -177,8 +183,11 @@ class Share:
             for row in write.put:
                 self._unwrite(row.seq)
             self.disk.write(Write(erase=[row.seq for row in write.put]))  # some of them may have got there
+        dropped = bool(self.lost) and not self.lost.isdisjoint([row.seq for row in write.put])
+        if dropped:
+            self.lost.difference_update([row.seq for row in write.put])
         if pledge is not None:
-            pledge.settle(kept=trouble is None)
+            pledge.settle(kept=trouble is None and not dropped)
         self.changed()
 
     async def replaced(self, seqs: Collection[int]) -> None:
@@ -230,7 +239,7 @@ class Share:
         for part in rows:
             self._attach(part)
             self.origins[part.seq] = origins
-        self._replace(rows, [row], [], None)
+        self._replace(rows, [row], None)
 
     def keep(self, seqs: Iterable[int]) -> None:
         """See Journal."""
@@ -242,9 +251,11 @@ class Share:
 
     # Fates
 
-    def erase(self, seqs: Iterable[int]) -> None:
+    def erase(self, seqs: Iterable[int], *, lost: bool = False) -> None:
         """See Journal."""
         rows = self.surrender(seqs)
+        if lost:
+            self.lost.update(self.unwritten.intersection(rows))
         if rows:
             self.erase_rows(rows)
 
@@ -254,6 +265,8 @@ class Share:
         for row in rows:
             spans = self.attached[row]
             self._owe(row)
+            if not again and (on_its_way := self.bodies.pop(row, None)) is not None:
+                on_its_way.body = b""  # erased right behind it; its bytes are in no budget any more
             self.page.settled(row, spans, again)
             for origin, shared in self.origins.get(row, ()):
                 self.page.settled(origin, spans, shared or again)

@@ -1,6 +1,7 @@
 """The spool as the loop sees it: what is to be written is gathered for a turn, and what the disk says is told on."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,8 @@ from inspan_collector.spool.store import COUNTER_BITS, DARK, Applied, Store
 T = TypeVar("T")
 
 DARK_BITS: Final = 30  # of chunks a second while the disk does not say: more than any, and seconds fit until 2106
+
+GUARANTEED: Final = 0.5  # of the spool, in equal parts to all destinations
 
 AGAIN: Final = 1.0  # s until a file that could be opened, and not be read, is read again
 
@@ -54,6 +57,7 @@ class Spool:
             committed=self._committed,
         )
         self.size = 0
+        self.sizes: Counter[str] = Counter()  # of each destination, what is on its way included
         self.pending = 0  # bytes on their way
         self.next = self.dark = _dark(events.wall())
         self.outbox: list[Write] = []
@@ -97,14 +101,17 @@ class Spool:
         self.next += count
         return first
 
-    def has_room(self, size: int) -> bool:
+    def has_room(self, destination: str, size: int) -> bool:
         """See Disk. There is none on a disk in trouble: what is tried and fails would be tried again at once."""
         if self.scribe.trouble is not None:
             return False
-        if self.size + self.pending + size <= self.config.max_bytes:
+        # Half of it is first come, first served; of the other half each has its part, whoever is down.
+        part = self.config.max_bytes * GUARANTEED / max(1, len(self.shares))
+        kept = sum([max(0.0, part - self.sizes[name]) for name in self.shares if name != destination])
+        if self.size + self.pending + size + kept <= self.config.max_bytes:
             return True
         message = f"the spool is full ({self.config.max_bytes.shown}): what comes now is in memory alone"
-        self.events.note("spool_limit", "", message)
+        self.events.note("spool_limit", destination, message)
         return False
 
     def write(self, write: Write) -> None:
@@ -114,11 +121,13 @@ class Spool:
         size = sum([row.size for row in write.put])
         if size:
             self.pending += size
-            write.done = partial(self._landed, size, write.done)
+            self.sizes[write.put[0].destination] += size
+            write.done = partial(self._landed, write.put[0].destination, size, write.done)
         self.outbox.append(write)
 
-    def _landed(self, size: int, done: Callable[[Trouble | None], None], trouble: Trouble | None) -> None:
+    def _landed(self, name: str, size: int, done: Callable[[Trouble | None], None], trouble: Trouble | None) -> None:
         self.pending -= size
+        self.sizes[name] -= size  # what of it is there, the store has said
         done(trouble)
 
     def _flush(self) -> None:
@@ -137,6 +146,7 @@ class Spool:
 
     def _committed(self, applied: Applied) -> None:
         self.size = applied.size
+        self.sizes.update(applied.grown)
         for name, spans in applied.added.items():
             if name in self.shares:
                 self.shares[name].disk_spans += spans
@@ -174,6 +184,7 @@ class Spool:
             self.next = max(opened.epoch << COUNTER_BITS, found.highest + 1)
         self.open = True
         self.size = found.size
+        self.sizes = Counter({name: total.size for name, total in totals.items()})
         self.strangers = {name: total for name, total in totals.items() if name not in self.shares}
         for name, total in self.strangers.items():
             message = f"spans of {name}, which is no destination here, are kept on disk; see inspan spool replay"

@@ -34,7 +34,7 @@ class Applied(msgspec.Struct, gc=False):
     """What a group of writes did, in spans by destination, as the database counted it.
 
     added, removed: rows; what a put replaced is removed. refused, released, evicted: of quarantine; evicted made room.
-    size: bytes of all rows now.
+    size: bytes of all rows now. grown: bytes by which the rows of each destination have grown.
     """
 
     added: dict[str, int]
@@ -43,6 +43,7 @@ class Applied(msgspec.Struct, gc=False):
     released: dict[str, int]
     evicted: dict[str, int]
     size: int
+    grown: dict[str, int]
 
 
 class Store:
@@ -124,29 +125,30 @@ class Store:
 
     def _write(self, group: Group) -> tuple[Applied, int]:
         # What is put may take the place of a row of its seq: one look for all costs less than a conflict for each.
-        removed, freed = self._erase([*group.erase, *(row.seq for row in group.put)])
+        removed, grown = self._erase([*group.erase, *(row.seq for row in group.put)])
         self._insert(group.put)
-        added, taken = Counter[str](), 0
+        added = Counter[str]()
         for row in group.put:
             added[row.destination] += row.spans
-            taken += row.size
+            grown[row.destination] += row.size
         released = self._refusals.release(group.release)
         refused = self._refusals.put(group.refuse)
         evicted = self._refusals.make_room(refused)
         self._remember(group.posts)
-        return Applied(added, removed, refused, released, evicted, 0), taken - freed
+        return Applied(added, removed, refused, released, evicted, 0, grown), sum(grown.values())
 
-    def _erase(self, seqs: Sequence[int]) -> tuple[Counter[str], int]:
-        """Spans by destination, and bytes, that went."""
-        gone, freed = Counter[str](), 0
+    def _erase(self, seqs: Sequence[int]) -> tuple[Counter[str], Counter[str]]:
+        """By destination, spans that went, and bytes by which it has grown: fewer than none."""
+        gone, grown = Counter[str](), Counter[str]()
         for start in range(0, len(seqs), TOGETHER):
             part = seqs[start : start + TOGETHER]
             marks = ",".join("?" * len(part))
             sql = f"delete from rows where seq in ({marks}) returning destination, spans, size"  # noqa: S608
             for destination, spans, size in self.database.execute(sql, part).fetchall():
-                gone[self.database.name(destination)] += spans
-                freed += size + ROW
-        return gone, freed
+                name = self.database.name(destination)
+                gone[name] += spans
+                grown[name] -= size + ROW
+        return gone, grown
 
     def _insert(self, rows: Sequence[Row]) -> None:
         ids = self.database.ids
@@ -204,10 +206,10 @@ class Store:
         with told(self.path):
             return self._rows.oldest(destination, size, skip)
 
-    def expired(self, before: float, skip: Container[int] = ()) -> list[tuple[int, str, int]]:
-        """(seq, destination, spans) of rows that arrived before, a few thousand at most: ask again for more."""
+    def expired(self, destination: str, before: float, skip: Container[int] = ()) -> list[tuple[int, str, int]]:
+        """(seq, destination, spans) of rows of one that arrived before, a few thousand at most: ask again for more."""
         with told(self.path):
-            return self._rows.expired(before, skip)
+            return self._rows.expired(destination, before, skip)
 
     def posts(self) -> list[tuple[bytes, bytes]]:
         """(agent, sequence) of the newest posts, oldest first."""

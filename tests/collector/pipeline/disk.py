@@ -65,7 +65,7 @@ class ModelStore:
     def look_up(self, destination: str, keys: Sequence[bytes]) -> list[tuple[bytes, int, bool]]:
         return [(row.key, row.seq, row.ended) for row in self.rows.values() if row.key in set(keys)]
 
-    def expired(self, before: float, skip: Any = ()) -> list[tuple[int, str, int]]:
+    def expired(self, destination: str, before: float, skip: Any = ()) -> list[tuple[int, str, int]]:
         return [
             (s, row.destination, row.spans) for s, row in self.rows.items() if row.arrived < before and s not in skip
         ]
@@ -97,7 +97,7 @@ class ModelDisk:
         self.next += count
         return self.next - count
 
-    def has_room(self, size: int) -> bool:
+    def has_room(self, destination: str, size: int) -> bool:
         return sum(row.size for row in self.rows.values()) + size <= self.max_size
 
     def write(self, write: Write) -> None:

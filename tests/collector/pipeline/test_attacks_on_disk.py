@@ -28,7 +28,7 @@ class Disk(ModelDisk):
         self.given = 0
         self.largest = 0  # bytes of one write
 
-    def has_room(self, size: int) -> bool:
+    def has_room(self, destination: str, size: int) -> bool:
         return self.given + size <= self.max_bytes
 
     def write(self, write: Any) -> None:
@@ -74,7 +74,7 @@ def test_a_drain_ends_at_its_deadline_where_the_disk_does_not_answer_a_claim() -
         rig = Rig(Upserting(), disk=disk, spool={"recovery_share": "1%"}, batch={"linger": 0.0}, **SGP)
         disk.hung = True
         rig.post(format="span_json", body=json_spans([100]))
-        await asyncio.sleep(5.0)
+        await asyncio.sleep(0.5)
         assert rig.pipeline.deliveries, "a claim is under way"
         assert await ended(rig)
 
@@ -182,6 +182,8 @@ def test_a_post_whose_pledge_is_broken_is_not_known_as_durable_in_the_next_life(
         await asyncio.sleep(1.0)
         assert told == [False]
         assert not posts, "the post is remembered as durable, and half of it is not"
+        one.crash()
+        other.crash()
 
     run(main())
 
@@ -221,9 +223,11 @@ def test_a_row_that_a_damaged_disk_lost_before_it_was_replaced_is_not_counted_as
         backlog.lost()
         disk.rows.clear()  # nothing could be salvaged
         disk.broken = None
-        backlog.share.missing({})
+        watched = backlog.share.watched()
+        backlog.share.retry()  # as when it is opened
+        await asyncio.sleep(1.0)
+        backlog.share.missing(watched, disk.present(watched))
         backlog.found(disk.store.total(), {}, salvaged=True)
-        backlog.share.retry()
         await asyncio.sleep(1.0)
         rig.crash()
         assert rig.pipeline.imbalance() == 0

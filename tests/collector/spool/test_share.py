@@ -19,7 +19,7 @@ class Disk:
         self.numbers += count
         return self.numbers - count
 
-    def has_room(self, size: int) -> bool:
+    def has_room(self, destination: str, size: int) -> bool:
         return True
 
     def write(self, write: Write) -> None:

@@ -169,10 +169,10 @@ def test_what_is_there_is_told_with_its_spans(store: Store):
 
 def test_rows_that_waited_too_long_come_in_bounded_portions(store: Store):
     put(store, *(row(seq, body=b"") for seq in range(EXPIRED_AT_ONCE + 2)))
-    found = store.expired(float(EXPIRED_AT_ONCE + 1), skip={EPOCH})
+    found = store.expired("sgp", float(EXPIRED_AT_ONCE + 1), skip={EPOCH})
     assert (len(found), found[0]) == (EXPIRED_AT_ONCE, (EPOCH + 1, "sgp", 3))
     erase(store, *(seq - EPOCH for seq, _, _ in found))
-    assert store.expired(float(EXPIRED_AT_ONCE + 1), skip={EPOCH}) == []
+    assert store.expired("sgp", float(EXPIRED_AT_ONCE + 1), skip={EPOCH}) == []
 
 
 def test_the_newest_posts_are_known_again(path: Path):
