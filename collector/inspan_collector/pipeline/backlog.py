@@ -28,11 +28,12 @@ from inspan_collector.queue.posting import rows_of, rows_of_copies
 from inspan_collector.queue.rejoin import chunks_of, claim, rejoin
 from inspan_collector.queue.upserts import Upserts
 from inspan_collector.row import Refused, Row, Total, Trouble
-from inspan_collector.spool.share import Share
+from inspan_collector.spool.share import NEVER, Share
 from inspan_collector.spool.store import Store
 
 T = TypeVar("T")
 
+ROOM: Final = 0.02  # of the spool, that is made at once where the oldest give way: a few hundred rows, some ms
 REMEMBERED: Final = 100_000  # keys; 10 MB. Past it a row may be sent after a later copy of its span
 
 
@@ -70,6 +71,7 @@ class Backlog:
         self.disk = disk
         self.config = config
         self.open = False  # whether the disk can be read, and its books are settled
+        self.opened = 0  # times that it could be read, again where it could not in between
         self.asking = False
         self.credit = 0.0
         self.unclaimed: dict[bytes, int] = {}  # by key, the seq of a copy that was sent while the disk was in trouble
@@ -116,12 +118,20 @@ class Backlog:
         self.asking = True
         self.share.ask()
 
+    async def _ask(self, question: Callable[[Store], T]) -> T:
+        """Raises Trouble also where the disk was lost when it had just answered: another file may be in its place."""
+        opened = self.opened
+        answer = await self.disk.ask(question)
+        if not self.open or self.opened != opened:
+            raise Trouble("io", "the spool was lost meanwhile")
+        return answer
+
     async def read(self) -> list[Batch]:
         """The next rows as batches in flight; empty where the disk had none, or is in trouble. After `begin`."""
         destination, share = self.destination, self.share
         max_spans, max_bytes, after = destination.config.batch.max_spans, self._room(), share.cursor
         try:
-            page = await self.disk.ask(
+            page = await self._ask(
                 lambda store: store.page(
                     destination.name, after, max_spans=max_spans, max_bytes=max_bytes, skip=share.attached
                 )
@@ -137,10 +147,21 @@ class Backlog:
         share.cursor = page.last
         if not page.rows and not page.more:
             share.cursor = 0  # what is left was put before it
+            if after == 0 and share.passed == NEVER:
+                self._vanished()
         sound = self._sound(rows)
         if self.unclaimed:
             sound = self._overtaken(sound)
         return self._rejoin(sound) if sound else []
+
+    def _vanished(self) -> None:
+        """The books know of spans on disk, and there are none: a file that changed under our hands."""
+        spans = self.spans()
+        self.share.disk_spans -= self.share.spooled()
+        self.destination.ledger.move(SPOOLED, DROPPED_SPOOL_CORRUPT, spans)
+        self.destination.ledger.publish()
+        message = "rows of the spool are not there any more"
+        self.destination.events.record("dropped", self.destination.name, message, spans=spans)
 
     def _sound(self, rows: Sequence[Row]) -> list[Row]:
         """The rows that can be understood. The others are kept where somebody can look at them."""
@@ -220,7 +241,7 @@ class Backlog:
         keys = {span_json.fingerprint(key): key for chunk in copies for key in chunk.keys}
         name = self.destination.name
         try:
-            found = await self.disk.ask(lambda store: store.look_up(name, list(keys)))
+            found = await self._ask(lambda store: store.look_up(name, list(keys)))
         except Trouble:
             self.share.answered(())
             self._remember(copies)
@@ -260,7 +281,7 @@ class Backlog:
         name, sent = self.destination.name, self.unclaimed
         self.begin()
         try:
-            found = await self.disk.ask(lambda store: store.look_up(name, list(sent)))
+            found = await self._ask(lambda store: store.look_up(name, list(sent)))
         except Trouble:
             self.share.answered(())
             return
@@ -310,12 +331,9 @@ class Backlog:
 
     async def make_room(self) -> None:
         """The oldest rows are dropped: the spool is full, and the configuration prefers fresh spans."""
-        name, most = self.destination.name, self.destination.max_batch_bytes
+        name, size = self.destination.name, int(self.config.max_bytes * ROOM)
         await self._drop(
-            lambda store: [
-                (row.seq, name, row.spans)
-                for row in store.page(name, 0, max_spans=1 << 30, max_bytes=most, skip=self.share.attached).rows
-            ],
+            lambda store: store.oldest(name, size, self.share.attached),
             DROPPED_SPOOL_FULL,
             "the spool is full: the oldest spans made room",
         )
@@ -325,7 +343,7 @@ class Backlog:
             return
         self.begin()
         try:
-            found = await self.disk.ask(question)
+            found = await self._ask(question)
         except Trouble:
             self.share.answered(())
             return
@@ -375,6 +393,7 @@ class Backlog:
             self.destination.events.record("backlog", name, "spans of a former life are on disk", spans=self.spans())
         again, self.settled = self.settled, True
         self.open = True
+        self.opened += 1
         share.cursor = 0
         ledger.publish()
         if again and (salvaged or share.always):

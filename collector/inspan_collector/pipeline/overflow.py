@@ -57,7 +57,6 @@ class Overflow:
         queue = self.destination.queue
         if queue.write(max(spans, 1), max(size, 1)):
             return
-        self.destination.events.note("spool_full", self.destination.name, "the spool has no room: memory alone is left")
         if self.destination.config.queue.when_full == "drop_oldest":
             self.backlog.full = True
 

@@ -65,6 +65,8 @@ class Pipeline:
     def drain(self) -> None:
         """Send what is held without lingering, cut waits short, and let `run` end when nothing is held."""
         self.draining = True
+        if self.backlog is not None and self.backlog.config.lifetime == "persistent":
+            self.backlog.held_back = True  # nothing is at risk there, and somebody waits for us to end
         self.destination.queue.waiting.stop_holding()
         self.destination.gate.hurry(self.destination.clock())
         self.destination.line.rearm()

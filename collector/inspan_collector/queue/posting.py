@@ -13,9 +13,9 @@ from inspan_collector.row import Row
 class Posting:
     """Made before the copies of a post meet those that wait, and told when they have met.
 
-    Of two copies of a span one stays. Where the one that stays is written, the row of the other goes in the same
-    moment; where it is not, that row stands for it until it has its fate. So what was promised to be on disk is never
-    off it, and of one span that waits no more than one row counts.
+    Of two copies of a span one stays. Where the other has a row, the one that stays is written too, and that row goes
+    in the same moment; where there is no room for it, that row stands for it until it has its fate. So what was
+    promised to be on disk is never off it, and of one span that waits no more than one row counts.
 
     by_key, waiting: where the copies are that wait, and their seqs. opened, ended: the copies of the post.
     """
@@ -46,8 +46,12 @@ class Posting:
         """The copies have met, and wait where they wait."""
         self.waiting.update(self.stay)
         journal = self.journal
-        if journal.eager(pledge):
+        eager = journal.eager(pledge)
+        if eager:
             keys = [*self.stay, *(key for key, seq in self.lost_to.items() if not journal.has_row(seq))]
+        else:  # were it sent and we killed, the row that it replaces would be sent after it
+            keys = [key for key, seq in self.stay.items() if seq in self.replaced and journal.stood(self.replaced[seq])]
+        if eager or keys:
             rows = [row for key in keys for row in rows_of(self._at(key), [key], self.waiting, journal)]
             if journal.put(rows, self.replaced, pledge):
                 return

@@ -119,10 +119,17 @@ class Queue:
         if chunk.spans > free_spans or size > free_bytes:
             return "queue_full"
         if (free_bytes < self.max_bytes * PRESSURE or free_spans < self.max_spans * PRESSURE) and self.crowded():
-            free = min(free_bytes / self.max_bytes, free_spans / self.max_spans)
-            if self.held_by.get(chunk.agent, 0) / self.max_bytes > SHARE * free:
+            more = max(size / self.max_bytes, chunk.spans / self.max_spans)
+            free = min(free_bytes / self.max_bytes, free_spans / self.max_spans) - more
+            if self._part(chunk, size) > SHARE * free:
                 return "fair_share"
         return None
+
+    def _part(self, chunk: Chunk, size: int) -> float:
+        """How much of the fuller bound its agent would hold, where spans are as large as they are on average."""
+        mine = self.held_by.get(chunk.agent, 0)
+        spans = mine / max(1, self.held_bytes) * self.held_spans + chunk.spans
+        return max((mine + size) / self.max_bytes, spans / self.max_spans)
 
     def _make_room(self, chunk: Chunk) -> bool:
         """Drop waiting chunks, oldest first, until the new one fits; False, and nothing dropped, where it cannot."""

@@ -114,6 +114,18 @@ class Rows:
                 found[seq] = (self.database.name(destination), spans)
         return found
 
+    def oldest(self, destination: str, size: int, skip: Container[int] = ()) -> list[tuple[int, str, int]]:
+        """(seq, destination, spans) of the oldest rows, so many bytes of them or a little more."""
+        sql = "select seq, spans, size from rows where destination = ? order by seq"
+        found: list[tuple[int, str, int]] = []
+        for seq, spans, body in self.database.execute(sql, (self.database.ids.get(destination),)):
+            if size <= 0:
+                break
+            if seq not in skip:
+                found.append((seq, destination, spans))
+                size -= body + ROW
+        return found
+
     def expired(self, before: float, skip: Container[int] = ()) -> list[tuple[int, str, int]]:
         """(seq, destination, spans) of rows that arrived before, EXPIRED_AT_ONCE at most."""
         sql = "select seq, destination, spans from rows indexed by rows_by_destination where arrived < ?"

@@ -6,7 +6,7 @@ are bounded by what memory holds.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final, Protocol
 
@@ -101,6 +101,10 @@ class Share:
     def has_row(self, seq: int) -> bool:
         """See Journal."""
         return self.stands.get(seq) == seq
+
+    def stood(self, seq: int) -> bool:
+        """See Journal."""
+        return self.stands.get(seq) in self.attached
 
     def is_durable(self, seq: int) -> bool:
         """See Journal."""
@@ -351,16 +355,20 @@ class Share:
         done(trouble)
         self._forget(0)
 
-    def missing(self, found: Mapping[int, tuple[str, int]]) -> None:
-        """Of the attached rows that were durable only these are on disk."""
+    def missing(self, asked: Container[int], found: Mapping[int, tuple[str, int]]) -> None:
+        """Of the attached and owed rows that were asked about, only these are on disk.
+
+        What has become durable since the question was put is there, whether the answer knows it or not.
+        """
         self.durable_spans = 0
         for row, spans in list(self.attached.items()):
             if row in self.unwritten:
                 continue  # what becomes of it will be told
-            if row in found:
+            if row in found or row not in asked:
                 self.durable_spans += spans
             else:
                 del self.attached[row]
+        self.unwritten.update([row for row in self.owed if row in asked and row not in found])
         self.stands = {seq: row for seq, row in self.stands.items() if row in self.attached}
 
 

@@ -1,7 +1,7 @@
 """The spool as the loop sees it: what is to be written is gathered for a turn, and what the disk says is told on."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypeVar
@@ -97,7 +97,11 @@ class Spool:
 
     def has_room(self, size: int) -> bool:
         """See Disk."""
-        return self.size + self.pending + size <= self.config.max_bytes
+        if self.size + self.pending + size <= self.config.max_bytes:
+            return True
+        message = f"the spool is full ({self.config.max_bytes.shown}): what comes now is in memory alone"
+        self.events.note("spool_limit", "", message)
+        return False
 
     def write(self, write: Write) -> None:
         """See Disk. Not before this turn of the loop has ended: the books are published first."""
@@ -149,14 +153,15 @@ class Spool:
         self.about_to_open()
         self.remembered(opened.posts)
         rows = [row for reader in self.readers.values() for row in reader.asked()]
-        attached = [row for share in self.shares.values() for row in share.attached]
+        attached = {row for share in self.shares.values() for rows in (share.attached, share.owed) for row in rows}
+        self._flush()  # what is to be erased must not be counted as found
         question = partial(_look, rows, attached)
-        self.scribe.ask(question, partial(self._looked, opened))
+        self.scribe.ask(question, partial(self._looked, opened, attached))
 
-    def _looked(self, opened: Opened, found: "Found | Trouble") -> None:
+    def _looked(self, opened: Opened, asked: Collection[int], found: "Found | Trouble") -> None:
         if isinstance(found, Trouble):
             return  # it will be opened again
-        totals, asked, attached = found.totals, found.asked, found.attached
+        totals = found.totals
         if self.next == UNKNOWN:
             self.next = max(opened.epoch << COUNTER_BITS, found.highest + 1)
         self.open = True
@@ -166,8 +171,8 @@ class Spool:
             message = f"spans of {name}, which is no destination here, are kept on disk; see inspan spool replay"
             self.events.record("spool_stranger", name, message, spans=total.spans)
         for name, share in self.shares.items():
-            share.missing(attached)
-            present = {seq: spans for seq, (owner, spans) in asked.items() if owner == name}
+            share.missing(asked, found.attached)
+            present = {seq: spans for seq, (owner, spans) in found.asked.items() if owner == name}
             self.readers[name].found(totals.get(name, Total()), present, salvaged=opened.how == "fresh")
             share.retry()
         self.quarantined(found.refused)
@@ -185,8 +190,15 @@ class Found(NamedTuple):
     highest: int
 
 
-def _look(rows: Sequence[int], attached: Sequence[int], store: Store) -> Found:
-    return Found(store.totals(), store.present(rows), store.present(attached), store.refused_totals(), store.size)
+def _look(rows: Sequence[int], attached: Collection[int], store: Store) -> Found:
+    return Found(
+        store.totals(),
+        store.present(rows),
+        store.present(attached),
+        store.refused_totals(),
+        store.size,
+        store.highest(),
+    )
 
 
 def _tell(future: "asyncio.Future[T]", answer: T | Trouble) -> None:

@@ -187,6 +187,11 @@ class Store:
         with told(self.path):
             return self._rows.present(seqs)
 
+    def oldest(self, destination: str, size: int, skip: Container[int] = ()) -> list[tuple[int, str, int]]:
+        """(seq, destination, spans) of the oldest rows of one destination, so many bytes or a little more."""
+        with told(self.path):
+            return self._rows.oldest(destination, size, skip)
+
     def expired(self, before: float, skip: Container[int] = ()) -> list[tuple[int, str, int]]:
         """(seq, destination, spans) of rows that arrived before, a few thousand at most: ask again for more."""
         with told(self.path):

@@ -101,7 +101,8 @@ class Lives:
         if disk.broken:
             backlog.lost()
         else:
-            backlog.share.missing({seq: ("up", row.spans) for seq, row in disk.rows.items()})
+            share = backlog.share
+            share.missing({*share.attached, *share.owed}, {seq: ("up", row.spans) for seq, row in disk.rows.items()})
             backlog.found(disk.store.total(), {}, salvaged=False)
             backlog.share.retry()
 
