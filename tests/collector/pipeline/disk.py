@@ -68,6 +68,10 @@ class ModelStore:
             (s, row.destination, row.spans) for s, row in self.rows.items() if row.arrived < before and s not in skip
         ]
 
+    def oldest(self, destination: str, size: int, skip: Any = ()) -> list[tuple[int, str, int]]:
+        rows = [self.rows[seq] for seq in sorted(self.rows) if seq not in skip]
+        return [(row.seq, row.destination, row.spans) for row in rows[: max(1, size // 1000)]]
+
     def total(self) -> Total:
         return Total(len(self.rows), sum(row.spans for row in self.rows.values()), 0)
 
