@@ -225,7 +225,7 @@ SEED = int(os.environ.get("INSPAN_SEED") or random.SystemRandom().randrange(1 <<
 def play(machine: type[Custody], examples: int) -> None:
     print(f"INSPAN_SEED={SEED}")
     wanted = settings(
-        max_examples=examples * (40 if LONG else 1),
+        max_examples=examples * (100 if LONG else 1),
         stateful_step_count=60,
         deadline=None,
         print_blob=True,
@@ -238,8 +238,8 @@ def play(machine: type[Custody], examples: int) -> None:
 
 
 def test_custody_on_a_disk_that_works() -> None:
-    play(Sound, 30)
+    play(Sound, 12)
 
 
 def test_custody_on_a_disk_in_trouble() -> None:
-    play(Custody, 30)
+    play(Custody, 12)
