@@ -68,7 +68,7 @@ class Share:
             NEVER  # the first row that was let go since a question was put: the answer may have passed it over
         )
         self.cursor = 0  # rows up to here are attached, owed or gone
-        self.changed: Callable[[], None] = lambda: None  # told when rows have become durable, or could not
+        self.changed: Callable[[], None] = lambda: None  # told when rows have become durable
 
     def __repr__(self) -> str:
         return (
@@ -176,7 +176,8 @@ class Share:
             self.disk.write(Write(erase=[row.seq for row in write.put]))  # some of them may have got there
         if pledge is not None:
             pledge.settle(kept=trouble is None)
-        self.changed()
+        if trouble is None:
+            self.changed()  # else whoever is told would write the same again at once, for as long as the disk is full
 
     async def replaced(self, seqs: Collection[int]) -> None:
         """Wait until nothing on disk is older than these, or the disk is in trouble.
