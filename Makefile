@@ -35,7 +35,7 @@ test: $(READY) .venv-upstream/.ready .shim/.ready ## every test but the heavy on
 	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_SHIM="$$(ls "$(CURDIR)/$(SHIM)" 2>/dev/null || true)" $(PY) -m pytest $(ARGS)
 
 soak: $(READY) .shim/.ready ## the tests that break things, at length: 10 minutes of each chaos, or INSPAN_SOAK_SECONDS; INSPAN_SEED repeats a run
-	INSPAN_SOAK=1 INSPAN_TEST_SHIM="$$(ls "$(CURDIR)/$(SHIM)" 2>/dev/null || true)" $(PY) -m pytest tests/faults -s $(ARGS)
+	INSPAN_SOAK=1 INSPAN_TEST_SHIM="$$(ls "$(CURDIR)/$(SHIM)" 2>/dev/null || true)" $(PY) -m pytest tests/faults tests/collector/pipeline/test_custody_model.py -s $(ARGS)
 
 fuzz: $(READY) ## a million odd inputs for formats and receiver; ARGS="--inputs N" for another number
 	$(PY) -m tests.faults.fuzz $(ARGS)

@@ -57,6 +57,10 @@ class Journal(Protocol):
         """Whether its own row is on disk, or on its way."""
         ...
 
+    def stood(self, seq: int) -> bool:
+        """Whether any row stands for it, on disk or on its way."""
+        ...
+
     def is_durable(self, seq: int) -> bool:
         """Whether its own row is on disk for sure."""
         ...
