@@ -94,7 +94,7 @@ async def test_a_post_whose_answer_was_lost_is_known_in_the_next_life(tmp_path: 
     async with Running(tmp_path, spool=spool(tmp_path)) as running:
         reply = await running.post(otlp("a"), **DURABLE, **POST)
         assert (reply.status, reply.headers["inspan-custody"]) == (200, "durable")
-        assert running.books() == {"recovered": 1, "in_flight": 1}
+        await running.until(lambda: running.books() == {"recovered": 1, "in_flight": 1})
         assert running.service.view.status()["reposted"] == 1
 
 

@@ -77,6 +77,7 @@ class Backlog:
         self.share = share
         self.disk = disk
         self.config = config
+        self.opened = 0  # times that it was found, or lost
         self.open = False  # whether the disk can be read, and its books are settled
         self.asking = False
         self.credit = 0.0
@@ -163,9 +164,13 @@ class Backlog:
 
     async def _ask(self, question: Callable[[Store], T]) -> T:
         """Raises Trouble, also where the disk hangs: then it is asked once whether it is back, and nothing else."""
+        opened = self.opened
         try:
             async with asyncio.timeout(PATIENCE):
-                return await self.disk.ask(question)
+                answer = await self.disk.ask(question)
+            if opened != self.opened:
+                raise Trouble("io", "the answer is of a disk that was lost meanwhile")
+            return answer
         except TimeoutError:
             self.open = False
             self.waking = asyncio.create_task(self._wake())
@@ -457,6 +462,7 @@ class Backlog:
         if not self.settled and self.spans():
             self.destination.events.record("backlog", name, "spans of a former life are on disk", spans=self.spans())
         again, self.settled = self.settled, True
+        self.opened += 1
         self.open = True
         share.cursor = 0
         ledger.publish()
@@ -485,6 +491,7 @@ class Backlog:
 
     def lost(self) -> None:
         """The disk cannot be read any more, for now."""
+        self.opened += 1
         self.open = False
         self.full = False  # it had no room because of that
 

@@ -1,7 +1,8 @@
 """The batcher of one destination: a slot, then a batch, then a delivery."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 from inspan_collector.batch import Batch
@@ -158,13 +159,13 @@ class Pipeline:
             look_up = backlog.must_look_up()
             if look_up:
                 backlog.begin()
-            self._run(delivery, self._claimed(delivery, self._claim(delivery, backlog, look_up=look_up)))
+            self._run(delivery, self._claimed(delivery, partial(self._claim, delivery, backlog, look_up=look_up)))
         else:
             self._run(delivery, delivery.run())
 
-    async def _claimed(self, delivery: Delivery, claiming: Coroutine[Any, Any, None]) -> None:
+    async def _claimed(self, delivery: Delivery, claiming: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Of no span in it an older copy is on disk, or it is not sent before that."""
-        claim = asyncio.create_task(claiming)
+        claim = asyncio.create_task(claiming())
         self.claims.add(claim)
         await asyncio.wait({claim})
         self.claims.discard(claim)

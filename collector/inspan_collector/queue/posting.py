@@ -51,10 +51,18 @@ class Posting:
         waiting.update(zip(self.keys, count(self.first)))
         waiting.update(lost_to)
         replaces = {waiting[key]: seq for key, seq in replaced.items()}
-        if eager and journal.put(self._rows(), replaces, pledge):
+        # Were a copy sent that is not written, and we killed, the row that it replaces would be sent after it.
+        rows = self._rows() if eager else self._rows_in_place_of(replaced)
+        if rows and journal.put(rows, replaces, pledge):
             return
         if replaces:
             journal.inherit(replaces)
+
+    def _rows_in_place_of(self, replaced: Mapping[Hashable, int]) -> list[Row]:
+        """Of the copies that replace one with a row."""
+        journal = self.journal
+        keys = [key for key, seq in replaced.items() if journal.stood(seq)]
+        return [row for key in keys for row in rows_of(self._at(key), [key], self.waiting, journal)]
 
     def _rows(self) -> list[Row]:
         """Of the copies that stay, and of those that others lost to, where these have none."""

@@ -112,6 +112,10 @@ class Share:
         """See Journal."""
         return self.stands.get(seq) == seq
 
+    def stood(self, seq: int) -> bool:
+        """See Journal."""
+        return self.stands.get(seq) in self.attached
+
     def is_durable(self, seq: int) -> bool:
         """See Journal."""
         return self.stands.get(seq) == seq and seq not in self.unwritten
@@ -162,33 +166,41 @@ class Share:
         self.disk.write(write)
 
     def _written(self, write: Write, pledge: Pledge | None, trouble: Trouble | None) -> None:
-        for row in write.put:
-            self.bodies.pop(row.seq, None)
         write.done = _nothing  # which held the write, and so its bodies, for ever: the collector does not look into it
-        self.replacing.difference_update([row.seq for row in write.put])
+        seqs = [row.seq for row in write.put]
+        for seq in seqs:
+            self.bodies.pop(seq, None)
+        self.replacing.difference_update(seqs)
+        if trouble is None:
+            self._landed(write)
+        else:
+            self._failed(write)
+        dropped = not self.lost.isdisjoint(seqs)
+        self.lost.difference_update(seqs)
         if self.landing is not None:
             self.landing.set_result(None)
             self.landing = None
+        if pledge is not None:
+            pledge.settle(kept=trouble is None and not dropped)
         if trouble is None:
-            for row in write.put:
-                self._durable(row)
-            for seq in write.erase:
-                self.owed.pop(seq, None)
-                self.unwritten.discard(seq)
-        elif write.erase:
+            self.changed()  # else whoever is told would write the same again at once
+
+    def _landed(self, write: Write) -> None:
+        for row in write.put:
+            self._durable(row)
+        for seq in write.erase:
+            self.owed.pop(seq, None)
+            self.unwritten.discard(seq)
+
+    def _failed(self, write: Write) -> None:
+        if write.erase:
             again = Write(put=write.put, erase=write.erase)  # neither has happened, and only both may
             again.done = partial(self._written, again, None)
             self.undone.append(again)
-        else:
-            for row in write.put:
-                self._unwrite(row.seq)
-            self.disk.write(Write(erase=[row.seq for row in write.put]))  # some of them may have got there
-        dropped = bool(self.lost) and not self.lost.isdisjoint([row.seq for row in write.put])
-        if dropped:
-            self.lost.difference_update([row.seq for row in write.put])
-        if pledge is not None:
-            pledge.settle(kept=trouble is None and not dropped)
-        self.changed()
+            return
+        for row in write.put:
+            self._unwrite(row.seq)
+        self.disk.write(Write(erase=[row.seq for row in write.put]))  # some of them may have got there
 
     async def replaced(self, seqs: Collection[int]) -> None:
         """Wait until nothing on disk is older than these, or the disk is in trouble.
@@ -373,7 +385,7 @@ class Share:
 
     def watched(self) -> list[int]:
         """Rows of which it matters whether they are on disk: see `missing`."""
-        return [*self.attached, *[seq for write in self.undone for seq in write.erase]]
+        return [*self.attached, *self.owed]
 
     def missing(self, looked_for: Iterable[int], found: Mapping[int, tuple[str, int]]) -> None:
         """Of the rows that were looked for, as they were watched then, only these are on disk."""
@@ -381,8 +393,8 @@ class Share:
             if row in self.attached and row not in self.unwritten and row not in found:
                 self.durable_spans -= self.attached.pop(row)
         self.stands = {seq: row for seq, row in self.stands.items() if row in self.attached}
-        for write in self.undone:  # an owed row that is gone is not among what the store counts
-            self.unwritten.update([seq for seq in write.erase if seq in self.owed and seq not in found])
+        # An owed row that is gone is not among what the store counts.
+        self.unwritten.update([row for row in looked_for if row in self.owed and row not in found])
 
 
 def _nothing(trouble: Trouble | None) -> None:

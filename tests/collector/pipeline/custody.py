@@ -159,7 +159,9 @@ class World:
         )
         self.memory = Memory(MEMORY, MEMORY)
         self.pipelines = {each.name: self._pipeline(each, events) for each in self.sections.destinations}
-        self.intake = Intake([each.destination for each in self.pipelines.values()], self.memory, loop.time)
+        self.intake = Intake(
+            [each.destination for each in self.pipelines.values()], self.memory, loop.time, self.keeping.remember
+        )
         self.running = [loop.create_task(each.run()) for each in self.pipelines.values()]
         self.remembered: set[bytes] = set()
         self.expired = dict.fromkeys(NAMES, 0)
