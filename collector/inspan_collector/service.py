@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import ctypes
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -179,7 +181,7 @@ class Service:
         if path is None:
             return
         try:
-            path.write_bytes(msgspec.json.encode(self.view.ledger()))
+            _write_over(path, msgspec.json.encode(self.view.ledger()))
         except OSError as error:
             self.events.record("receipt", "", f"drain.termination_message {path}: {error.strerror}")
 
@@ -274,6 +276,16 @@ class Service:
             before, idle = idle, 0.0 if self.memory.used else idle + IDLE_TRIM / 5
             if before < IDLE_TRIM <= idle:
                 _trim()
+
+
+def _write_over(path: Path, content: bytes) -> None:
+    """Write a file that is never empty meanwhile: a kill may come at any moment, and a mount cannot be renamed over."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        os.pwrite(file, content, 0)
+        os.ftruncate(file, len(content))
+    finally:
+        os.close(file)
 
 
 def _trim() -> None:

@@ -7,7 +7,7 @@ import msgspec
 
 from inspan_collector.config.destination import shown_url
 from inspan_collector.events import Events
-from inspan_collector.ledger import MERGED, SPOOLED, Reception
+from inspan_collector.ledger import MERGED, Reception
 from inspan_collector.memory import Memory
 from inspan_collector.pipeline.destination import Destination
 from inspan_collector.pipeline.intake import Intake
@@ -56,10 +56,10 @@ class View(msgspec.Struct, frozen=True):
         } | self._on_disk()
 
     def _on_disk(self) -> dict[str, Any]:
-        """Spans that the next life will find, and whether it will find the volume."""
+        """Spans without a fate that are on disk, in memory too or not; and whether the next life will find the volume."""
         if self.spool is None:
             return {}
-        spooled = sum(d.ledger.balances[SPOOLED] for d in self.destinations)
+        spooled = sum(pipeline.safe() for pipeline in self.pipelines)
         lifetime = self.spool.config.lifetime
         return {"spooled": spooled, "at_risk": 0 if lifetime == "persistent" else spooled, "lifetime": lifetime}
 

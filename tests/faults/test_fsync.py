@@ -22,7 +22,7 @@ SOON: Final = 0.3  # s in which an answer that waits for nothing has come, on a 
 
 
 def sections(sink: SinkProcess, disk: Disk, **spool: Any) -> dict[str, Any]:
-    up = {"name": "up", "kind": "otlp", "url": sink.url + "/v1/traces", "batch": {"linger": "10ms"}}
+    up = {"name": "up", "kind": "otlp", "url": sink.url + "/v1/traces", "batch": {"linger": "10ms", "max_spans": 40}}
     up["retry"] = {"initial": "20ms", "max": "100ms"}
     return config(up, spool={"path": str(disk.root / "spool.db"), "ack_timeout": f"{ACK_TIMEOUT}s", **spool})
 

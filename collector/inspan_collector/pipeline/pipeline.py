@@ -51,6 +51,11 @@ class Pipeline:
         spooled = backlog.share.spooled() if backlog is not None and backlog.open else ledger.balances[SPOOLED]
         return ledger.imbalance(self.destination.queue.waiting.count(), self.in_flight(), spooled)
 
+    def safe(self) -> int:
+        """Spans without a fate that are on disk, whether in memory too or not."""
+        backlog = self.backlog
+        return 0 if backlog is None else backlog.spans() + backlog.share.durable_spans
+
     def wake(self) -> None:
         """Something changed: look again whether a batch can be taken."""
         if self.woken is not None and not self.woken.done():
