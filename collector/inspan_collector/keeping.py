@@ -15,7 +15,8 @@ from inspan_collector.ledger import Reception
 from inspan_collector.mirror import Former as FormerLife
 from inspan_collector.mirror import Mirror
 from inspan_collector.mirror.former import read
-from inspan_collector.pipeline.backlog import Backlog, Former, memory_lost
+from inspan_collector.pipeline.backlog import Backlog
+from inspan_collector.pipeline.bequest import Former, memory_lost
 from inspan_collector.pipeline.destination import Destination
 from inspan_collector.pipeline.overflow import Overflow
 from inspan_collector.pipeline.pipeline import Pipeline

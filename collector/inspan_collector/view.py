@@ -56,7 +56,7 @@ class View(msgspec.Struct, frozen=True):
         } | self._on_disk()
 
     def _on_disk(self) -> dict[str, Any]:
-        """Spans without a fate that are on disk, in memory too or not; and whether the next life will find the volume."""
+        """Spans without a fate that are on disk, in memory too or not, and whether the next life finds the volume."""
         if self.spool is None:
             return {}
         spooled = sum(pipeline.safe() for pipeline in self.pipelines)

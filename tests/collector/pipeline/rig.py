@@ -15,7 +15,8 @@ from inspan_collector.config.values import decode
 from inspan_collector.events import Events
 from inspan_collector.formats import FORMATS
 from inspan_collector.memory import Memory
-from inspan_collector.pipeline.backlog import Backlog, Former
+from inspan_collector.pipeline.backlog import Backlog
+from inspan_collector.pipeline.bequest import Former
 from inspan_collector.pipeline.destination import Bounds, Destination
 from inspan_collector.pipeline.intake import Intake
 from inspan_collector.pipeline.overflow import Overflow

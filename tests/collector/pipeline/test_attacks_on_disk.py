@@ -11,7 +11,7 @@ from tests.virtual_time import run
 
 from inspan_collector.errors import Later
 from inspan_collector.formats import FORMATS, span_json
-from inspan_collector.pipeline.backlog import Former
+from inspan_collector.pipeline.bequest import Former
 from inspan_collector.pledge import Pledge
 from inspan_collector.row import ROW, Refused, Row, Trouble
 
