@@ -152,6 +152,7 @@ class Keeping:
     def take_over(self) -> None:
         """The former life's books are closed, and ours take their place. Only where no other process has them."""
         if self.taken_over:
+            self.mirror.renew()  # the disk is back, and may be another one
             return
         self.taken_over = True
         if self.loop.time() - self.started > OPENING:

@@ -73,8 +73,10 @@ def play(folder: Path, sections: dict[str, Any], seed: int) -> None:
     assert count["spans"] > count["unique"], "no answer was lost, so nothing came twice"
 
 
-@pytest.mark.parametrize("sections", [{}], ids=["memory"])
+@pytest.mark.parametrize("sections", [{}, {"spool": {"mode": "always"}}], ids=["memory", "disk"])
 def test_through_chaos_every_span_that_was_accepted_has_a_fate(
     tmp_path: Path, seed: int, sections: dict[str, Any]
 ) -> None:
+    if "spool" in sections:
+        sections = {"spool": sections["spool"] | {"path": str(tmp_path / "spool" / "spool.db")}}
     play(tmp_path, sections, seed)

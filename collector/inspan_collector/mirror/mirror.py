@@ -31,9 +31,11 @@ class Mirror:
         self.pages: dict[str, Page] = {}
         self._layout = layout
         self._books: list[Book] = []
+        self._receptions: dict[str, Book] = {}
+        self._identity: tuple[int, int] | None = None  # of our file, whatever its name
         self._carried = former.rows if former is not None else {}
         try:
-            self._words = _filled(_made(self._new, layout.size), layout)
+            self._words = self._begun_file()
         except OSError as error:
             self._give_up(error)
             self._words = _filled(mmap.mmap(-1, layout.size), layout)
@@ -84,6 +86,7 @@ class Mirror:
         reception.counts = book.numbers
         reception.publish = book.publish
         self._books.append(book)
+        self._receptions[reception.dialect] = book
 
     def begin(self) -> None:
         """Publish every book as it is now, and let the new file take the place of the former one, in one step."""
@@ -96,6 +99,39 @@ class Mirror:
             self._give_up(error)
         else:
             self.begun = True
+
+    def renew(self) -> None:
+        """Keep the books in a file again, where it could not be made, or is not there any more."""
+        if self._is_there():
+            return
+        try:
+            words = self._begun_file()
+        except OSError as error:
+            self._give_up(error)
+            return
+        words[:] = self._words
+        self._words = words
+        for name, page in self.pages.items():
+            page.move(words[self._layout.pages[name]])
+            page.ring = words[self._layout.rings[name]]
+        for dialect, book in self._receptions.items():
+            book.move(words[self._layout.receptions[dialect]])
+        self.trouble = ""
+        self.begin()
+
+    def _is_there(self) -> bool:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self._identity
+
+    def _begun_file(self) -> memoryview:
+        """A new file of our own, under another name until `begin`. Raises OSError."""
+        words = _filled(_made(self._new, self._layout.size), self._layout)
+        found = self._new.stat()
+        self._identity = (found.st_dev, found.st_ino)
+        return words
 
     def close(self, *, clean: bool) -> None:
         """Publish every book for the last time. clean: no span is in any place, or the spool has it.

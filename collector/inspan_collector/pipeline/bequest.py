@@ -67,12 +67,12 @@ class Bequest(Questions):
             ledger.move(RECOVERED, SPOOLED, -lost)
         if not self.settled and self.spans():
             self.destination.events.record("backlog", name, "spans of a former life are on disk", spans=self.spans())
-        again, self.settled = self.settled, True
+        self.settled = True
         self.opened += 1
         self.open = True
         share.cursor = 0
         ledger.publish()
-        if again and (salvaged or share.always):
+        if salvaged or share.always:
             self.reopened()
         self.destination.poke()
 

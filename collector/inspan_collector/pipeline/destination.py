@@ -196,6 +196,7 @@ class Destination:
             custody.drop()
             return False
         self.ledger.move(REPLAYED, ENQUEUED, refused.spans)  # the offer booked them as enqueued
+        self.ledger.publish()
         return True
 
     def more_to_come(self) -> bool:

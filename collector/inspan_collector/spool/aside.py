@@ -52,6 +52,7 @@ def copy(connection: sqlite3.Connection, spool: Path) -> None:
     """
     part = spool.with_name(f"{spool.name}.copy")
     remove(part)
+    os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))  # spans are in it
     with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as target:
         connection.backup(target)
     move(part, new_name(spool))

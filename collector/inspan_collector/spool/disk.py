@@ -169,6 +169,8 @@ class Disk:
         """The directory and the lock. What the system has against them is for who set the path, not a broken disk."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if self.path.is_dir():
+                raise Trouble("readonly", f"spool.path {self.path} is a directory: name a file in it")
             self.lock.take()
         except OSError as error:
             if error.errno in NO_ROOM or error.errno == errno.EIO:

@@ -62,6 +62,7 @@ class Spool:
         self.next = self.dark = _dark(events.wall())
         self.outbox: list[Write] = []
         self.started = False
+        self.troubled = False  # since it was last said to work
         self.open = False  # its rows can be read, and the books know them
         self.strangers: dict[str, Total] = {}  # destinations that are not configured any more
         self.remembered: Callable[[Sequence[tuple[bytes, bytes]]], None] = lambda _: None
@@ -157,6 +158,7 @@ class Spool:
 
     def _troubled(self, trouble: Trouble) -> None:
         self.first.set()
+        self.troubled = True
         self.events.record(f"spool_{trouble.kind}", "", f"{trouble}")
         if self.open and trouble.kind != "full":
             self.open = False
@@ -197,6 +199,9 @@ class Spool:
             self.readers[name].found(total, present, salvaged=opened.how == "fresh", damaged=damaged)
         self.quarantined(found.refused)
         self.first.set()
+        if self.troubled:
+            self.troubled = False
+            self.events.record("spool_healed", "", "the spool works again")
 
 
 class Found(NamedTuple):

@@ -191,3 +191,48 @@ def test_rows_that_found_no_room_are_counted_for_all_destinations(tmp_path: Path
         for seq in range(10):
             page.settled(seq, 1)
     assert mirror.overflowed == 4
+
+
+@pytest.mark.parametrize("gone", ["file", "directory"])
+def test_books_whose_file_is_gone_are_kept_in_a_new_one(tmp_path: Path, gone: str) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    mirror, _, books = life(home / "m", "a")
+    reception = Reception("otlp")
+    mirror.reception(reception)
+    mirror.begin()
+    enqueue(books["a"], 5)
+    books["a"][1].settled(*ROW)
+    (home / "m").unlink()
+    if gone == "directory":
+        home.rmdir()
+        mirror.renew()
+        assert "would not survive" in mirror.trouble
+        home.mkdir()
+    mirror.renew()
+    assert mirror.trouble == ""
+    enqueue(books["a"], 2)
+    reception.refuse_request(429, "queue_full", 2)
+    found = after(home / "m")
+    assert (found.held("a"), found.rows, found.dialects["otlp"]["received"]) == (7, {"a": [ROW]}, 2)
+
+
+def test_books_whose_file_could_not_be_made_are_kept_when_it_can_be(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    mirror, _, books = life(home / "m", "a")
+    assert mirror.trouble
+    mirror.begin()
+    enqueue(books["a"], 5)
+    home.mkdir()
+    mirror.renew()
+    assert after(home / "m").held("a") == 5
+
+
+def test_books_whose_file_is_there_stay_in_it(tmp_path: Path) -> None:
+    mirror, _, books = life(tmp_path / "m", "a")
+    mirror.begin()
+    before = (tmp_path / "m").stat().st_ino
+    mirror.renew()
+    enqueue(books["a"], 5)
+    assert (tmp_path / "m").stat().st_ino == before
+    assert after(tmp_path / "m").held("a") == 5
