@@ -9,7 +9,7 @@ from tests.e2e.sink_process import SinkProcess
 from tests.faults.rig import LONG, Agents, Watch, add_up, behave, config, given_up, missing
 from tests.sidecar import Sidecar
 
-SECONDS: Final = float(os.environ.get("INSPAN_SOAK_SECONDS") or (600 if LONG else 12))
+SECONDS: Final = float(os.environ.get("INSPAN_SOAK_SECONDS") or (600 if LONG else 15))
 REFUSING: Final = 2.0  # s at the end in which it refuses us as well: after that, a probe goes each 30 s only
 CHANCES: Final = (
     "413=0.02,429=0.05,500=0.04,503=0.05,reset=0.04,hang=0.01,swallow=0.03,drip=0.04,garbage=0.03,leave=0.05"
