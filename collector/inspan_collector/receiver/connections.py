@@ -68,7 +68,7 @@ class Connections:
         self._loop = loop
         self._door = door
         self._interval = interval
-        self._live: set[Live] = set()
+        self._live: dict[Live, None] = {}  # by arrival, which decides between those that are equally idle
         self._empty = asyncio.Event()
         self._empty.set()
         # Indexed by stage.
@@ -89,15 +89,15 @@ class Connections:
             if not spare:
                 return self._door.too_many()
             longest = min(spare, key=lambda live: (live.stage, live.since))
-            self._live.discard(longest)  # now, not when its socket is gone: the table is the bound
+            self._live.pop(longest, None)  # now, not when its socket is gone: the table is the bound
             longest.drop()
-        self._live.add(connection)
+        self._live[connection] = None
         self._empty.clear()
         return None
 
     def leave(self, connection: Live) -> None:
         """Forget a connection. Harmless for one that is not in the table."""
-        self._live.discard(connection)
+        self._live.pop(connection, None)
         if not self._live:
             self._empty.set()
 
