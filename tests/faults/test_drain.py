@@ -99,10 +99,11 @@ def test_the_receipt_is_renewed_and_ends_as_the_closed_books(
                     written.add(hung.receipt.stat().st_mtime_ns)
                 time.sleep(0.02)
             took = time.monotonic() - began
+            written.add(hung.receipt.stat().st_mtime_ns)  # the last one, of the closed books
             ledger = sidecar.ended()
         print(f"ended after {took:.2f} s, the receipt written {len(written)} times: {ledger}")
         assert 1.4 < took < 3
-        assert len(written) >= 2
+        assert len(written) >= 3
         assert hung.said() == ledger
         assert ledger["destinations"]["up"] == {"enqueued": hung.spans, "spooled": hung.spans}
         assert ledger["imbalance"] == 0
