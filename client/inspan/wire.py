@@ -4,7 +4,6 @@ The only client module that the collector imports.
 """
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,10 @@ from typing import Final
 TRACES: Final = "/v1/traces"  # OTLP/HTTP specification, "Default URL"
 SPANS: Final = "/v1/spans"
 SGP_BATCH: Final = "/v5/spans/batch"
+AGENTS: Final = "/v1/agents"  # register; an agent's own are below it: /{id}/heartbeat and /{id}/complete
+HEARTBEAT: Final = "heartbeat"
+COMPLETE: Final = "complete"
+BEAT: Final = 10.0  # s between the heartbeats of an agent
 
 ACK: Final = "Inspan-Ack"  # request: accepted (default) or durable
 CUSTODY: Final = "Inspan-Custody"  # answer: what we hold although the wished ack was not given
@@ -20,13 +23,18 @@ AGENT: Final = "Inspan-Agent"
 SEQUENCE: Final = "Inspan-Sequence"
 ACCOUNT: Final = "x-selected-account-id"  # SGP's tenancy header
 
+# How spans are lost before the socket, as agents say it; and what the sidecar concludes from their numbers.
+DROPPED: Final = ("buffer_full", "too_large", "unencodable", "refused", "exit", "closed")
+NEVER_ARRIVED: Final = "never_arrived"
+
 MAX_SOCKET_PATH: Final = 107  # bytes; sockaddr_un.sun_path holds 108 with its NUL on Linux
 
 RUN_DIRECTORY: Final = Path("/run/inspan")
+SOCKET_NAME: Final = "inspan.sock"
 
 
 def default_socket(environ: Mapping[str, str] | None = None) -> Path:
-    """Where the socket is when nobody says: the same rule for agents and the sidecar.
+    """Where a sidecar puts its socket when nobody says.
 
     `/run/inspan` where that exists and can be written (or can be made), else `$XDG_RUNTIME_DIR/inspan`,
     else `inspan-UID` in the temporary directory.
@@ -36,7 +44,23 @@ def default_socket(environ: Mapping[str, str] | None = None) -> Path:
         return Path(environ["INSPAN_SOCKET"])
     home = RUN_DIRECTORY if RUN_DIRECTORY.exists() else RUN_DIRECTORY.parent
     if os.access(home, os.W_OK | os.X_OK):
-        return RUN_DIRECTORY / "inspan.sock"
+        return RUN_DIRECTORY / SOCKET_NAME
+    return user_socket(environ)
+
+
+def user_socket(environ: Mapping[str, str]) -> Path:
+    """Where it is of a user who may not write to `/run/inspan`."""
     if environ.get("XDG_RUNTIME_DIR"):
-        return Path(environ["XDG_RUNTIME_DIR"]) / "inspan" / "inspan.sock"
-    return Path(tempfile.gettempdir()) / f"inspan-{os.getuid()}" / "inspan.sock"
+        return Path(environ["XDG_RUNTIME_DIR"]) / "inspan" / SOCKET_NAME
+    import tempfile  # 17 modules that most agents need not load
+
+    return Path(tempfile.gettempdir()) / f"inspan-{os.getuid()}" / SOCKET_NAME
+
+
+def places(environ: Mapping[str, str] | None = None) -> list[Path]:
+    """Where an agent looks for the socket when nobody says, first things first: an agent may use what it may not
+    write to, so it cannot tell by the rule of the sidecar."""
+    environ = os.environ if environ is None else environ
+    if environ.get("INSPAN_SOCKET"):
+        return [Path(environ["INSPAN_SOCKET"])]
+    return [RUN_DIRECTORY / SOCKET_NAME, user_socket(environ)]

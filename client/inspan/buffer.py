@@ -1,0 +1,205 @@
+"""Encoded spans that wait, bounded in bytes, with an account of every span that was ever recorded.
+
+House rule: what is called by the agent (`put`, `lose`) never waits for anything but another thread's turn in here, of
+a microsecond. It may be called at any moment: from a signal handler, or by the garbage collector, in the midst of a
+call of the same thread. Such a call leaves its entry aside, and the call that it interrupted takes it in.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import msgspec
+
+from inspan.dialects import Entry
+from inspan.wire import DROPPED
+
+OVERHEAD: Final = 128  # bytes an entry takes beside its text: a tuple, the head of a bytes object, a place in a deque
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Spans of one moment; held_bytes are bytes. entered, left: entries that ever came in, and that are settled; since
+    they leave in the order in which they came, both are places in it."""
+
+    recorded: int
+    accepted: int
+    queued: int
+    in_flight: int
+    held_bytes: int
+    dropped: dict[str, int]
+    entered: int
+    left: int
+
+
+class Buffer:
+    """First in, first out. At every moment recorded = accepted + queued + in_flight + the sum of dropped.
+
+    max_bytes: of all that is held, what is in flight included. full: bytes at which `ring` is called so that they are
+    sent at once. ring: wakes whoever sends; called at most once for each `rest`, and once more where it is full.
+    """
+
+    def __init__(self, max_bytes: int, full: int, ring: Callable[[], None]) -> None:
+        self.max_bytes = max_bytes
+        self.full = full
+        self.recorded = 0
+        self.accepted = 0
+        self.in_flight = 0
+        self.dropped = dict.fromkeys(DROPPED, 0)
+        self.held_bytes = 0
+        self.queued_bytes = 0
+        self.entered = 0
+        self.left = 0
+        self.closed = False
+        self._ring = ring
+        self._resting = False
+        self._entries: deque[Entry] = deque()
+        self._lock = threading.RLock()
+        self._inside = False
+        self.aside: deque[Entry | str] = deque()  # what came in the midst of a call; a string is the reason of a loss
+
+    def __repr__(self) -> str:
+        return f"<Buffer {len(self)} spans {self.held_bytes} of {self.max_bytes} bytes, {self.in_flight} in flight>"
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    # For the agent
+
+    def put(self, entry: Entry) -> bool:
+        """Keep a span. False: dropped, and counted."""
+        with self._lock:
+            if self._inside:
+                self.aside.append(entry)
+                return True
+            try:
+                self._inside = True
+                return self._put(entry)
+            finally:
+                self._leave()
+
+    def lose(self, reason: str) -> None:
+        """Count a span that was recorded and never came so far. reason: one of wire.DROPPED."""
+        with self._lock:
+            if self._inside:
+                self.aside.append(reason)
+                return
+            try:
+                self._inside = True
+                self._lose(reason)
+            finally:
+                self._leave()
+
+    # For who sends
+
+    def take(self, max_bytes: int) -> list[Entry]:
+        """The oldest entries of one dialect: at most so many bytes, but at least one. They are in flight then."""
+        taken: list[Entry] = []
+        size = 0
+        entries = self._entries
+        with self._alone():
+            while entries:
+                dialect, _, length = entries[0]
+                if taken and (size + length > max_bytes or dialect is not taken[0][0]):
+                    break
+                size += length
+                taken.append(entries.popleft())
+            self.queued_bytes -= size + OVERHEAD * len(taken)
+            self.in_flight += len(taken)
+        return taken
+
+    def settle(self, entries: list[Entry], refused: int = 0) -> None:
+        """The sidecar has had these: all but `refused` of them are its own now."""
+        with self._alone():
+            self._free(entries)
+            self.accepted += len(entries) - refused
+            self.dropped["refused"] += refused
+
+    def drop(self, entries: list[Entry], reason: str) -> None:
+        """Give up on what was taken."""
+        with self._alone():
+            self._free(entries)
+            self.dropped[reason] += len(entries)
+
+    def rest(self) -> bool:
+        """Whether there is nothing to send. If so, the next entry rings."""
+        with self._alone():
+            self._resting = not self._entries
+            return self._resting
+
+    def close(self) -> None:
+        """Take no more: what comes from now on is dropped as `closed`."""
+        with self._alone():
+            self.closed = True
+
+    def counts(self) -> Counts:
+        """All of one moment."""
+        with self._alone():
+            return Counts(
+                recorded=self.recorded,
+                accepted=self.accepted,
+                queued=len(self._entries),
+                in_flight=self.in_flight,
+                held_bytes=self.held_bytes,
+                dropped=dict(self.dropped),
+                entered=self.entered,
+                left=self.left,
+            )
+
+    # With the lock
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nothing changes but by the caller, whom an interruption leaves its entries aside."""
+        with self._lock:
+            nested = self._inside  # of a signal handler that asks for the counts
+            self._inside = True
+            try:
+                if not nested:
+                    self._take_in()
+                yield
+            finally:
+                if not nested:
+                    self._leave()
+
+    def _put(self, entry: Entry) -> bool:
+        length = entry[2] + OVERHEAD
+        self.recorded += 1
+        if self.closed or self.held_bytes + length > self.max_bytes:
+            self.dropped["closed" if self.closed else "buffer_full"] += 1
+            return False
+        self.held_bytes += length
+        self.queued_bytes += length
+        self.entered += 1
+        self._entries.append(entry)
+        if self._resting or self.queued_bytes - length < self.full <= self.queued_bytes:
+            self._resting = False
+            self._ring()
+        return True
+
+    def _lose(self, reason: str) -> None:
+        self.recorded += 1
+        self.dropped[reason] += 1
+
+    def _leave(self) -> None:
+        """Something may still come between the last look and the end: the next call has it."""
+        try:
+            if self.aside:
+                self._take_in()
+        finally:
+            self._inside = False
+
+    def _take_in(self) -> None:
+        """What came in the midst of a call."""
+        while self.aside:
+            aside = self.aside.popleft()
+            if isinstance(aside, str):
+                self._lose(aside)
+            else:
+                self._put(aside)
+
+    def _free(self, entries: list[Entry]) -> None:
+        self.held_bytes -= sum(length for _, _, length in entries) + OVERHEAD * len(entries)
+        self.in_flight -= len(entries)
+        self.left += len(entries)

@@ -1,0 +1,194 @@
+"""One kept-alive connection to the sidecar: HTTP/1.1 over a unix socket, as much of it as a sidecar answers with.
+
+Not http.client, which takes 20 ms to import and 100 µs of CPU a request, where a post has some 60 µs in all to spend.
+Timeouts are the kernel's (SO_SNDTIMEO, SO_RCVTIMEO of socket(7)): Python's own would poll before each call, and give up
+the interpreter's lock for it, which a busy agent takes 5 ms to give back.
+"""
+
+import contextlib
+import os
+import socket
+import stat
+import struct
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from inspan.answer import Answer
+
+MAX_HEAD: Final = 64 * 1024  # bytes; ours are some 200
+MAX_BODY: Final = 1024 * 1024  # bytes; ours are some 100, an error may quote what it refuses
+ONE_WRITE: Final = 64 * 1024  # bytes up to which a copy is cheaper than a second call
+LEAST: Final = 0.001  # s; a kernel timeout of 0 would be none
+
+_TIMEVAL: Final = struct.Struct("@ll")  # struct timeval: seconds, microseconds
+
+
+class Unreachable(Exception):
+    """No sidecar answers. The message says where we looked."""
+
+
+class Broken(Exception):
+    """The connection ended, took too long, or brought what no sidecar answers. What was asked may have been done.
+
+    stale: it had been used before, and ended before a byte came: the sidecar closes connections that are idle.
+    """
+
+    def __init__(self, why: str, *, stale: bool = False) -> None:
+        super().__init__(why)
+        self.stale = stale
+
+
+class Connection:
+    """Opened when it is needed, and anew when it broke. Used by one thread; `abort` and `forget` by others.
+
+    places: where to look for the socket, first things first, at each try. clock: seconds that only grow.
+    """
+
+    def __init__(self, places: Sequence[Path], clock: Callable[[], float]) -> None:
+        self.places = places
+        self.opened = 0
+        self.at: Path | None = None
+        self._clock = clock
+        self._socket: socket.socket | None = None
+        self._used = False
+        self._deadline = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Connection {'closed' if self._socket is None else self.at} opened {self.opened}>"
+
+    @property
+    def is_open(self) -> bool:
+        return self._socket is not None
+
+    def open(self, timeout: float) -> None:
+        """Connect to the first place where somebody listens. Raises Unreachable."""
+        why = []
+        for place in self.places:
+            try:
+                _trust(place)
+                self._socket = _connect(place, timeout)
+            except OSError as error:
+                why.append(f"{place} ({error.strerror or error})")
+                continue
+            self.at = place
+            self.opened += 1
+            self._used = False
+            return
+        raise Unreachable(f"no sidecar at {', '.join(why)}")
+
+    def ask(self, head: bytes, body: bytes, timeout: float) -> Answer:
+        """One request and its answer, within `timeout` seconds. Raises Broken, and is closed then."""
+        sock = self._socket
+        if sock is None:
+            raise Broken("not connected")
+        self._deadline = self._clock() + timeout
+        received = b""
+        try:
+            self._send(sock, head, body)
+            while b"\r\n\r\n" not in received and len(received) <= MAX_HEAD:
+                received += self._receive(sock)
+            return self._read(sock, received)
+        except OSError as error:
+            self.close()
+            timed_out = isinstance(error, BlockingIOError | TimeoutError)
+            why = f"no answer within {timeout:g} s" if timed_out else error.strerror or str(error)
+            raise Broken(why, stale=self._used and not received and not timed_out) from None
+        except (ValueError, UnicodeDecodeError) as error:
+            self.close()
+            raise Broken(f"this is no answer of a sidecar: {error}") from None
+        finally:
+            self._used = True
+
+    def close(self) -> None:
+        """Idempotent."""
+        sock, self._socket = self._socket, None
+        if sock is not None:
+            sock.close()
+
+    def abort(self) -> None:
+        """End what another thread waits for here."""
+        sock = self._socket
+        if sock is not None:
+            with contextlib.suppress(OSError):  # it ended by itself
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def _send(self, sock: socket.socket, head: bytes, body: bytes) -> None:
+        _within(sock, socket.SO_SNDTIMEO, self._left())
+        if len(body) <= ONE_WRITE:
+            sock.sendall(head + body)
+        else:
+            sock.sendall(head)
+            sock.sendall(body)
+
+    def _receive(self, sock: socket.socket) -> bytes:
+        _within(sock, socket.SO_RCVTIMEO, self._left())
+        received = sock.recv(MAX_HEAD)
+        if not received:
+            raise ConnectionResetError("the sidecar ended the connection")
+        return received
+
+    def _left(self) -> float:
+        left = self._deadline - self._clock()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+    def _read(self, sock: socket.socket, received: bytes) -> Answer:
+        """Raises ValueError for what is not HTTP, or more than we would want to hold."""
+        head, separator, body = received.partition(b"\r\n\r\n")
+        if not separator:
+            raise ValueError("a head without end")
+        first, *lines = head.decode("ascii").split("\r\n")
+        version, status, _ = f"{first}  ".split(" ", 2)
+        if version not in ("HTTP/1.1", "HTTP/1.0") or len(status) != 3 or not status.isdigit():
+            raise ValueError(f"it begins {first[:60]!r}")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        length = _length(headers, int(status))
+        while len(body) < length:
+            body += self._receive(sock)
+        if len(body) > length:
+            raise ValueError("more than one answer to one request")
+        if version == "HTTP/1.0" or headers.get("connection", "").lower() == "close":
+            self.close()
+        return Answer(int(status), headers, body)
+
+
+def _length(headers: dict[str, str], status: int) -> int:
+    """Bytes of the body (RFC 9112 section 6.3). A sidecar knows them before it answers."""
+    if status == 204:
+        return 0
+    text = headers.get("content-length", "")
+    if not text.isdigit() or "transfer-encoding" in headers:
+        raise ValueError("an answer without its length")
+    if int(text) > MAX_BODY:
+        raise ValueError(f"an answer of {text} bytes")
+    return int(text)
+
+
+def _connect(place: Path, timeout: float) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _within(sock, socket.SO_SNDTIMEO, timeout)  # which connect(2) keeps too, where the backlog is full
+        sock.connect(str(place))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _trust(place: Path) -> None:
+    """In a directory that everybody may write to, only our own or root's: others could listen for what spans say.
+    Raises OSError."""
+    directory = place.parent.stat()
+    shared = place.parent.parent.stat().st_mode & stat.S_ISVTX  # as /tmp is
+    if shared and directory.st_uid not in (0, os.getuid()):
+        raise PermissionError(
+            None, f"{place.parent} belongs to user {directory.st_uid}, and anybody could have made it"
+        )
+
+
+def _within(sock: socket.socket, option: int, timeout: float) -> None:
+    seconds = max(timeout, LEAST)
+    whole = int(seconds)
+    sock.setsockopt(socket.SOL_SOCKET, option, _TIMEVAL.pack(whole, int((seconds - whole) * 1e6)))

@@ -1,0 +1,131 @@
+"""From the buffer to posts, and from answers to what becomes of their spans.
+
+Pure: time is an argument. A post keeps its number until it is answered, so that one which is sent again, its answer
+lost, is not taken twice. A post that is refused for what it holds is halved, until the span at fault is alone.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from inspan.answer import Answer, Later, Refused, verdict
+from inspan.backoff import Backoff
+from inspan.buffer import Buffer
+from inspan.dialects import Entry
+
+BATCH: Final = 1024 * 1024  # bytes of spans in a post: a few ms of the sidecar's, and of copying here
+UNWELCOME_REST: Final = 5.0  # s; somebody has to change something, which takes minutes
+
+
+class Post:
+    """Entries under one number."""
+
+    __slots__ = ("body", "entries", "number")
+
+    def __init__(self, number: int, entries: list[Entry]) -> None:
+        self.number = number
+        self.entries = entries
+        self.body = entries[0][0].join([piece for _, piece, _ in entries])
+
+    def __repr__(self) -> str:
+        return f"<Post {self.number} {len(self.entries)} spans {len(self.body)} bytes>"
+
+
+class Delivery:
+    """One post at a time, in order. say: told what an operator should know, by kind.
+
+    not_before: the time at which the next try may be made.
+    """
+
+    def __init__(self, buffer: Buffer, backoff: Backoff, say: Callable[[str, str], None]) -> None:
+        self.buffer = buffer
+        self.backoff = backoff
+        self.not_before = 0.0
+        self.posts = 0
+        self.reposts = 0
+        self._say = say
+        self._numbers = 0
+        self._post: Post | None = None
+        self._parts: deque[list[Entry]] = deque()  # halves of what was refused, in order, in flight
+
+    def __repr__(self) -> str:
+        return f"<Delivery {self._post or 'no post'}, {len(self._parts)} parts wait, {self.posts} posts>"
+
+    @property
+    def pending(self) -> bool:
+        """Whether something was taken out of the buffer and has no fate yet."""
+        return self._post is not None or bool(self._parts)
+
+    def next(self) -> Post | None:
+        """What to post now: the one that was not answered, or a new one; None where there is nothing."""
+        if self._post is not None:
+            self.reposts += 1
+        while self._post is None:
+            entries = self._parts.popleft() if self._parts else self.buffer.take(BATCH)
+            if not entries:
+                return None
+            try:
+                self._post = Post(self._numbers + 1, entries)
+            except Exception as error:  # noqa: BLE001  not even joined, for want of memory perhaps: fewer at once, or none
+                self._refuse(entries, f"{type(error).__name__}: {error}")
+        self._numbers = self._post.number
+        self.posts += 1
+        return self._post
+
+    def answered(self, answer: Answer, now: float) -> None:
+        """The post's answer."""
+        post = self._post
+        if post is None:
+            return
+        found = verdict(answer)
+        if isinstance(found, Later):
+            rest = max(found.rest or 0.0, UNWELCOME_REST) if found.unwelcome else found.rest
+            self._rest(now, rest)
+            if found.unwelcome:
+                self._say("unwelcome", f"the sidecar does not take our spans, which wait: {found.why}")
+            return
+        self.backoff.reset()
+        self.not_before = now
+        self._post = None
+        if isinstance(found, Refused):
+            self._refuse(post.entries, found.why)
+        else:
+            self._take(post, answer)
+
+    def failed(self, now: float, *, stale: bool = False) -> None:
+        """No answer. stale: of a connection that was idle, where the sidecar need not have been asked at all."""
+        if not stale:
+            self._rest(now, None)
+
+    def abandon(self, reason: str) -> None:
+        """Give up on everything."""
+        parts = [*self._parts] if self._post is None else [self._post.entries, *self._parts]
+        self._post = None
+        self._parts.clear()
+        for entries in parts:
+            self.buffer.drop(entries, reason)
+        while entries := self.buffer.take(BATCH):
+            self.buffer.drop(entries, reason)
+
+    def _rest(self, now: float, asked: float | None) -> None:
+        self.not_before = now + self.backoff.rest(asked)
+
+    def _take(self, post: Post, answer: Answer) -> None:
+        try:
+            refused, why = post.entries[0][0].refused(answer.body)
+        except (msgspec.MsgspecError, ValueError):
+            refused, why = 0, ""  # a success in words that we do not know
+        refused = min(max(refused, 0), len(post.entries))
+        if refused:
+            self._say("refused", f"the sidecar refused {refused} of {len(post.entries)} spans: {why}")
+        self.buffer.settle(post.entries, refused)
+
+    def _refuse(self, entries: list[Entry], why: str) -> None:
+        if len(entries) == 1:
+            self._say("refused", f"a span was refused for good, and dropped: {why}")
+            self.buffer.drop(entries, "refused")
+        else:
+            half = len(entries) // 2
+            self._parts.extendleft((entries[half:], entries[:half]))

@@ -1,0 +1,138 @@
+"""A span becomes bytes on the thread that records it: its memory is exact then, and what changes later does not matter.
+
+What cannot be encoded is replaced by the name of its type in angle brackets, and costs nothing beside it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from inspan.span import Span
+
+MAX_DEPTH: Final = 100  # nested values; no trace viewer shows more, and it is far from the interpreter's limit
+SHORTEST: Final = 1024  # characters that are left of a text in a span that is too large: enough to know it again
+
+_KEYS: Final = (str, int, float)  # what msgspec writes as the key of an object
+
+
+class Unencodable(Exception):
+    """Not a span: the message says what is missing. reason: of its loss, one of wire.DROPPED."""
+
+    reason = "unencodable"
+
+
+class TooLarge(Unencodable):
+    """Too large, and not by its texts."""
+
+    reason = "too_large"
+
+
+class Encoder:
+    """Spans to JSON. max_bytes: of one span; the texts of a larger one are shortened. note: told of every span of which
+    something was `replaced` or `shortened`."""
+
+    def __init__(self, max_bytes: int, note: Callable[[str], None]) -> None:
+        self.max_bytes = max_bytes
+        self._note = note
+        self._encode = msgspec.json.Encoder(enc_hook=self._replace).encode
+
+    def __repr__(self) -> str:
+        return f"<Encoder of spans up to {self.max_bytes} bytes>"
+
+    def encode(self, span: object) -> bytes:
+        """One span, as compact JSON. Raises Unencodable where it has no key, or is too large with short texts too."""
+        if type(span) is not Span:
+            _check(span)
+        try:
+            encoded = self._encode(span)
+        except Exception:  # noqa: BLE001  any code of the agent's may run in here, and its error is not the agent's concern
+            encoded = self._mended(span)
+        if len(encoded) > self.max_bytes:
+            return self._shortened(encoded)
+        return encoded
+
+    def _replace(self, value: object) -> str:
+        self._note("replaced")
+        return name_of(value)
+
+    def _mended(self, span: object) -> bytes:
+        self._note("replaced")
+        try:
+            plain = _plain(span, MAX_DEPTH, set())
+            _check(plain)
+            return self._encode(plain)
+        except Unencodable:
+            raise
+        except Exception as error:  # noqa: BLE001  the same
+            raise Unencodable(f"{type(error).__name__}: {error}") from None
+
+    def _shortened(self, encoded: bytes) -> bytes:
+        """With texts as long as fits, of those that are too long."""
+        self._note("shortened")
+        span = msgspec.json.decode(encoded)
+        longest = self.max_bytes // 4
+        while longest >= SHORTEST:
+            shorter: bytes = self._encode(_short(span, longest))
+            if len(shorter) <= self.max_bytes:
+                return shorter
+            longest //= 8
+        raise TooLarge(f"{len(encoded)} bytes, more than {self.max_bytes}, and not in its texts")
+
+
+def name_of(value: object) -> str:
+    """What stands for a value that cannot be encoded."""
+    kind = type(value)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"<{module}{kind.__qualname__}>"
+
+
+def _check(span: object) -> None:
+    """A span without a key would be refused, and its neighbours in the same post with it."""
+    for name in ("id", "trace_id"):
+        value = span.get(name) if isinstance(span, Mapping) else getattr(span, name, None)
+        if not isinstance(value, str) or not value:
+            raise Unencodable(f"a span needs {name!r}, a text; found {name_of(value)} in {name_of(span)}")
+
+
+def _plain(value: Any, depth: int, above: set[int]) -> Any:
+    """What JSON can say of a value, in new objects. above: of those that contain it, so that no circle is followed."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()  # half of a surrogate pair is no text
+    if depth == 0 or id(value) in above:
+        return name_of(value)
+    above = above | {id(value)}
+    try:
+        return _contents(value, depth - 1, above)
+    except Exception:  # noqa: BLE001  a value that cannot be looked at
+        return name_of(value)
+
+
+def _contents(value: Any, depth: int, above: set[int]) -> Any:
+    if isinstance(value, Mapping):
+        return {_key(key): _plain(each, depth, above) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(each, depth, above) for each in value]
+    if isinstance(value, msgspec.Struct):
+        return {name: _plain(getattr(value, name), depth, above) for name in value.__struct_fields__}
+    try:
+        return msgspec.to_builtins(value, builtin_types=())
+    except Exception:  # noqa: BLE001  one that only looks as if it could be encoded
+        return name_of(value)
+
+
+def _key(key: Any) -> str:
+    return _plain(key, 0, set()) if isinstance(key, str) else str(key) if isinstance(key, _KEYS) else name_of(key)
+
+
+def _short(value: Any, longest: int) -> Any:
+    """With no text over `longest` characters."""
+    if isinstance(value, str):
+        return value if len(value) <= longest else f"{value[:longest]}… [shortened from {len(value)} characters]"
+    if isinstance(value, dict):
+        return {key: _short(each, longest) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_short(each, longest) for each in value]
+    return value

@@ -1,0 +1,102 @@
+"""What a client has in one process: a forked child starts with a new one, and empty."""
+
+import _thread
+import os
+import threading
+from pathlib import Path
+
+import msgspec
+
+from inspan import leaving
+from inspan.bell import Bell
+from inspan.buffer import Buffer
+from inspan.delivery import BATCH
+from inspan.dialects import Entry
+from inspan.encoding import Encoder
+from inspan.liveness import Liveness
+from inspan.sender import Sender
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client was made with. Bytes, and seconds; see `inspan.Client`."""
+
+    places: list[Path]
+    service: str
+    version: str
+    max_bytes: int
+    max_span_bytes: int
+    linger: float
+
+
+class Life:
+    """Buffer, encoder and sender of one process. Its thread is started by the first span.
+
+    noted: how many spans had something `replaced` or `shortened`.
+    """
+
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
+        self.agent = os.urandom(16).hex()  # new for each process, since each counts its posts from the beginning
+        self.noted = {"replaced": 0, "shortened": 0}
+        self.encode = Encoder(terms.max_span_bytes, self._note).encode
+        self.bell = Bell()
+        self.buffer = Buffer(terms.max_bytes, min(BATCH, terms.max_bytes // 2), self.bell.ring)
+        liveness = Liveness(self.agent, terms.service, terms.version)
+        self.sender = Sender(self.buffer, liveness, terms.places, self.bell, terms.linger)
+        self.put = self.buffer.put
+        self.started = False
+        self._starting = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<Life {self.agent} {self.buffer!r}>"
+
+    def keep(self, entry: Entry) -> bool:
+        """See Buffer.put."""
+        if not self.started:
+            self._start()
+        return self.put(entry)
+
+    def lose(self, reason: str) -> bool:
+        """Count a span that could not even be encoded. False."""
+        if not self.started:
+            self._start()
+        self.buffer.lose(reason)
+        return False
+
+    def flush(self, timeout: float) -> bool:
+        """See Client.flush."""
+        return not self.started or self.sender.flush(timeout)
+
+    def end(self, deadline: float) -> None:
+        """Take no more, send what there is, and end at `deadline` (monotonic seconds). Does not wait."""
+        self.buffer.close()
+        self.sender.end(deadline)
+
+    def wait(self) -> None:
+        """Until that end."""
+        if self.started:
+            self.sender.wait()
+        elif self.buffer.counts().recorded:
+            self.started = True
+            self.sender.run()  # there is no thread, and there may be none any more
+
+    def forget_parent(self) -> None:
+        """In a forked child: end our half of a connection that is the parent's."""
+        self.sender.connection.close()
+
+    def _start(self) -> None:
+        """Without waiting for the thread, as threading.Thread would, and with none that is joined at exit."""
+        if not self._starting.acquire(blocking=False):
+            return
+        try:
+            if not self.started:
+                _thread.start_new_thread(self.sender.run, ())
+                self.started = True
+                leaving.arm()
+        except RuntimeError:  # no thread is to be had, or the interpreter ends: the next span tries again, or the exit
+            pass
+        finally:
+            self._starting.release()
+
+    def _note(self, what: str) -> None:
+        self.noted[what] += 1

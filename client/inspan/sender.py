@@ -1,0 +1,205 @@
+"""The one thread that speaks to the sidecar. Nobody waits for it but `flush` and `close`, within their time."""
+
+import contextlib
+import random
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from inspan.answer import Answer
+from inspan.backoff import Backoff
+from inspan.bell import Bell
+from inspan.buffer import Buffer
+from inspan.connection import Broken, Connection, Unreachable
+from inspan.delivery import BATCH, Delivery, Post
+from inspan.liveness import Liveness
+from inspan.saying import Saying
+from inspan.wire import AGENT, SEQUENCE
+
+ASK: Final = 10.0  # s for one answer; a sidecar answers within a millisecond, or is stopped
+FAREWELL: Final = 0.25  # s of a close's time that are kept for telling the counts, where spans do not get through
+LOSSES: Final = 1.0  # s between two looks at what was dropped, to say it
+
+_now = time.monotonic
+
+
+class Sender:
+    """Takes what is in the buffer to the sidecar: lingers, posts, tries again, beats, and ends when it is told to.
+
+    linger: seconds that a span waits for others. ended: rung when all is over.
+    """
+
+    def __init__(self, buffer: Buffer, liveness: Liveness, places: Sequence[Path], bell: Bell, linger: float) -> None:
+        self.buffer = buffer
+        self.liveness = liveness
+        self.bell = bell
+        self.linger = linger
+        self.connection = Connection(places, _now)
+        self.saying = Saying(_now)
+        self.delivery = Delivery(buffer, Backoff(random.random), self.saying.say)
+        self.deadline: float | None = None  # monotonic seconds at which all is over; None while it goes on
+        self.ended = Bell()
+        self.waiters: list[tuple[int, Bell]] = []  # who waits for how many entries to have left
+        self._losses: tuple[float, dict[str, int]] = (0.0, {})
+
+    def __repr__(self) -> str:
+        return f"<Sender {self.connection!r} {self.delivery!r}>"
+
+    # For others
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until all that came so far has left. Whether it did, and the sidecar took all of it."""
+        before = self.buffer.counts()
+        waiter = (before.entered, Bell())
+        self.waiters.append(waiter)
+        self.hasten()
+        left = before.left >= before.entered or waiter[1].wait(timeout)
+        with contextlib.suppress(ValueError):
+            self.waiters.remove(waiter)
+        after = self.buffer.counts()
+        lost = after.left - after.accepted - (before.left - before.accepted)
+        return left and after.left >= before.entered and lost == 0
+
+    def hasten(self) -> None:
+        """Try now, whatever was to be waited for."""
+        self.delivery.not_before = 0.0
+        self.bell.ring()
+
+    def end(self, deadline: float) -> None:
+        """Send what there is, then end, at `deadline` (monotonic seconds) at the latest. Does not wait."""
+        self.deadline = deadline if self.deadline is None else min(self.deadline, deadline)
+        self.hasten()
+
+    def wait(self) -> None:
+        """Until it has ended, or its deadline."""
+        if self.deadline is None or self.ended.wait(self.deadline - FAREWELL - _now()):
+            return
+        self.connection.abort()  # of an answer that does not come
+        self.ended.wait(self.deadline - _now())
+
+    # The thread
+
+    def run(self) -> None:
+        """Until it is told to end, and has."""
+        try:
+            while not self._done():
+                try:
+                    self._step()
+                except Exception as error:  # noqa: BLE001  spans wait, are counted, and are tried again
+                    self.delivery.failed(_now())
+                    self.saying.say("bug", f"a defect of inspan, please report it: {error!r}")
+            self._part()
+        finally:
+            self.connection.close()
+            self.ended.ring()
+
+    def _done(self) -> bool:
+        if self.deadline is None:
+            return False
+        return (not self.delivery.pending and self.buffer.rest()) or self._time_left() <= 0
+
+    def _step(self) -> None:
+        self._wait()
+        try:
+            self._speak()
+        except Unreachable as error:
+            self.delivery.failed(_now())
+            self.saying.say("unreachable", f"{error}; spans wait, up to {self.buffer.max_bytes} bytes of them")
+        except Broken as error:
+            self.delivery.failed(_now(), stale=error.stale)
+            if not error.stale:
+                self.saying.say("broken", f"the sidecar at {self.connection.at}: {error}; spans wait")
+        self._tell()
+        self._say_losses()
+
+    def _wait(self) -> None:
+        """For a time of rest to pass, for company, or for anything to do."""
+        rest = self.delivery.not_before - _now()
+        if rest > 0:
+            self.bell.wait(rest)
+            return
+        if self._hurried() or self.bell.wait(self.linger) or not self.buffer.rest():
+            return
+        # Nothing in a whole linger. While spans do come, one wait a post is enough.
+        came = self.bell.wait(self.liveness.due - _now())
+        if came and not self._hurried():
+            self.bell.wait(self.linger)
+
+    def _hurried(self) -> bool:
+        waiting = bool(self.waiters) or self.deadline is not None
+        return waiting or self.delivery.pending or self.buffer.queued_bytes >= BATCH
+
+    def _speak(self) -> None:
+        """What is due, in the order in which the sidecar should hear it."""
+        if _now() < self.delivery.not_before:
+            return
+        self._connect()
+        while self.liveness.due <= _now():
+            self._beat()
+        post = self.delivery.next()
+        if post is not None:
+            self.delivery.answered(self._post(post), _now())
+
+    def _connect(self) -> None:
+        if self.connection.is_open:
+            return
+        self.connection.open(self._time_left())
+        self.liveness.connected()
+        self.saying.say("connected", f"connected to the sidecar at {self.connection.at}")
+
+    def _beat(self) -> None:
+        self.liveness.answered(self._tell_of_us(*self.liveness.beat(self.buffer.counts())), _now())
+
+    def _part(self) -> None:
+        """Give up on what is left, and say how much that is."""
+        self.delivery.abandon("exit")
+        self._tell()
+        try:
+            self._connect()
+            if not self.liveness.registered:
+                self._beat()
+            self._tell_of_us(*self.liveness.completion(self.buffer.counts()))
+        except (Unreachable, Broken):
+            lost = self.buffer.dropped["exit"]
+            if lost:
+                self.saying.say("exit", f"{lost} spans were not sent before the end, and no sidecar could be told")
+
+    # Requests
+
+    def _post(self, post: Post) -> Answer:
+        dialect = post.entries[0][0]
+        head = (
+            f"POST {dialect.path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {dialect.content_type}\r\n"
+            f"{AGENT}: {self.liveness.agent}\r\n{SEQUENCE}: {post.number}\r\ncontent-length: {len(post.body)}\r\n\r\n"
+        )
+        return self.connection.ask(head.encode(), post.body, self._time_left())
+
+    def _tell_of_us(self, path: str, body: bytes) -> Answer:
+        head = (
+            f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\n\r\n"
+        )
+        return self.connection.ask(head.encode(), body, max(self._time_left(), FAREWELL))
+
+    def _time_left(self) -> float:
+        """Seconds for one answer, or until the last words are due."""
+        return ASK if self.deadline is None else min(ASK, self.deadline - FAREWELL - _now())
+
+    # Who waits, and who reads logs
+
+    def _tell(self) -> None:
+        for waiter in [each for each in self.waiters if each[0] <= self.buffer.left]:
+            waiter[1].ring()
+
+    def _say_losses(self) -> None:
+        then, known = self._losses
+        now = _now()
+        if now - then < LOSSES:
+            return
+        dropped = dict(self.buffer.dropped)
+        for reason, count in dropped.items():
+            new = count - known.get(reason, 0)
+            if new and reason != "refused":  # said with its cause
+                self.saying.say(reason, f"{new} spans were dropped: {reason}")
+        self._losses = (now, dropped)

@@ -1,0 +1,3 @@
+"""One number for both packages."""
+
+__version__ = "0.1.0"
