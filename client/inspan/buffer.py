@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from typing import Final
 
 import msgspec
@@ -36,34 +37,38 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 class Buffer:
     """First in, first out. At every moment recorded = accepted + queued + in_flight + the sum of dropped.
 
-    max_bytes: of all that is held, what is in flight included. full: bytes at which `ring` is called so that they are
-    sent at once. ring: wakes whoever sends; called at most once for each `rest`, and once more where it is full.
+    max_bytes: of all that is held, what is in flight included. full: bytes that wait at which `ring` is called, so that
+    they are sent at once. ring: wakes whoever sends; also for the first entry after `rest`.
     """
 
     def __init__(self, max_bytes: int, full: int, ring: Callable[[], None]) -> None:
         self.max_bytes = max_bytes
         self.full = full
-        self.recorded = 0
         self.accepted = 0
         self.in_flight = 0
+        self.in_flight_bytes = 0
         self.dropped = dict.fromkeys(DROPPED, 0)
         self.held_bytes = 0
-        self.queued_bytes = 0
-        self.entered = 0
         self.left = 0
         self.closed = False
+        self.aside: deque[Entry | str] = deque()  # what came in the midst of a call; a string is the reason of a loss
         self._ring = ring
-        self._resting = False
+        self._ring_at: float = full  # held bytes; one comparison for each put says whether somebody must be woken
         self._entries: deque[Entry] = deque()
+        self._lost_outside = 0  # what was dropped before it was an entry
         self._lock = threading.RLock()
         self._inside = False
-        self.aside: deque[Entry | str] = deque()  # what came in the midst of a call; a string is the reason of a loss
 
     def __repr__(self) -> str:
         return f"<Buffer {len(self)} spans {self.held_bytes} of {self.max_bytes} bytes, {self.in_flight} in flight>"
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Of what is queued; a look without the lock."""
+        return self.held_bytes - self.in_flight_bytes
 
     # For the agent
 
@@ -77,7 +82,9 @@ class Buffer:
                 self._inside = True
                 return self._put(entry)
             finally:
-                self._leave()
+                if self.aside:
+                    self._leave()
+                self._inside = False
 
     def lose(self, reason: str) -> None:
         """Count a span that was recorded and never came so far. reason: one of wire.DROPPED."""
@@ -105,8 +112,9 @@ class Buffer:
                     break
                 size += length
                 taken.append(entries.popleft())
-            self.queued_bytes -= size + OVERHEAD * len(taken)
             self.in_flight += len(taken)
+            self.in_flight_bytes += size + OVERHEAD * len(taken)
+            self._ring_at = self.in_flight_bytes + self.full
         return taken
 
     def settle(self, entries: list[Entry], refused: int = 0) -> None:
@@ -125,8 +133,9 @@ class Buffer:
     def rest(self) -> bool:
         """Whether there is nothing to send. If so, the next entry rings."""
         with self._alone():
-            self._resting = not self._entries
-            return self._resting
+            resting = not self._entries
+            self._ring_at = 0 if resting else self.in_flight_bytes + self.full
+            return resting
 
     def close(self) -> None:
         """Take no more: what comes from now on is dropped as `closed`."""
@@ -136,14 +145,15 @@ class Buffer:
     def counts(self) -> Counts:
         """All of one moment."""
         with self._alone():
+            entered = self.left + self.in_flight + len(self._entries)
             return Counts(
-                recorded=self.recorded,
+                recorded=entered + self._lost_outside,
                 accepted=self.accepted,
                 queued=len(self._entries),
                 in_flight=self.in_flight,
                 held_bytes=self.held_bytes,
                 dropped=dict(self.dropped),
-                entered=self.entered,
+                entered=entered,
                 left=self.left,
             )
 
@@ -164,22 +174,19 @@ class Buffer:
                     self._leave()
 
     def _put(self, entry: Entry) -> bool:
-        length = entry[2] + OVERHEAD
-        self.recorded += 1
-        if self.closed or self.held_bytes + length > self.max_bytes:
-            self.dropped["closed" if self.closed else "buffer_full"] += 1
+        held = self.held_bytes + entry[2] + OVERHEAD
+        if held > self.max_bytes or self.closed:
+            self._lose("closed" if self.closed else "buffer_full")
             return False
-        self.held_bytes += length
-        self.queued_bytes += length
-        self.entered += 1
+        self.held_bytes = held
         self._entries.append(entry)
-        if self._resting or self.queued_bytes - length < self.full <= self.queued_bytes:
-            self._resting = False
+        if held >= self._ring_at:
+            self._ring_at = inf
             self._ring()
         return True
 
     def _lose(self, reason: str) -> None:
-        self.recorded += 1
+        self._lost_outside += 1
         self.dropped[reason] += 1
 
     def _leave(self) -> None:
@@ -200,6 +207,9 @@ class Buffer:
                 self._put(aside)
 
     def _free(self, entries: list[Entry]) -> None:
-        self.held_bytes -= sum(length for _, _, length in entries) + OVERHEAD * len(entries)
+        size = sum(length for _, _, length in entries) + OVERHEAD * len(entries)
+        self.held_bytes -= size
+        self.in_flight_bytes -= size
         self.in_flight -= len(entries)
         self.left += len(entries)
+        self._ring_at = min(self._ring_at, self.in_flight_bytes + self.full)

@@ -82,7 +82,7 @@ class Client:
         )
         self.life = Life(self.terms)
         self._close_at_exit = close_at_exit
-        self._words = {"__agent_name__": self.terms.service}
+        self._metadata = {"__agent_name__": self.terms.service}
         leaving.join(self)
 
     def __repr__(self) -> str:
@@ -103,7 +103,9 @@ class Client:
         life = self.life
         try:
             encoded = life.encode(span)
-            return life.keep((JSON, encoded, len(encoded)))
+            if not life.started:
+                life.start()
+            return life.put((JSON, encoded, len(encoded)))
         except Unencodable as error:
             return life.lose(error.reason)
         except Exception:  # noqa: BLE001  no room for one more call on the stack, say: so this one makes none
@@ -128,8 +130,8 @@ class Client:
         `trace_id`. trace_id: default: the parent's, or a new one. input, output: objects or arrays; anything else
         becomes `{"value": ...}`.
         """
-        words = {"name": name, "type": type, "input": input, "metadata": {**self._words, **(metadata or {})}}
-        return Spanning(self, words, parent, trace_id)
+        every = self._metadata
+        return Spanning(self, (name, type, input, {**every, **metadata} if metadata else every), parent, trace_id)
 
     def offer(self, entry: Entry) -> bool:
         """Keep a span that is encoded already; see `inspan.dialects`. False: dropped, and counted."""

@@ -40,9 +40,13 @@ class Encoder:
     def __repr__(self) -> str:
         return f"<Encoder of spans up to {self.max_bytes} bytes>"
 
-    def encode(self, span: object) -> bytes:
+    def encode(self, span: Any) -> bytes:
         """One span, as compact JSON. Raises Unencodable where it has no key, or is too large with short texts too."""
-        if type(span) is not Span:
+        kind = type(span)
+        if kind is dict:  # what there is for every span is looked at in the cheapest way
+            if type(span.get("id")) is not str or type(span.get("trace_id")) is not str:
+                _check(span)
+        elif kind is not Span:
             _check(span)
         try:
             encoded = self._encode(span)

@@ -53,13 +53,13 @@ class Life:
     def keep(self, entry: Entry) -> bool:
         """See Buffer.put."""
         if not self.started:
-            self._start()
+            self.start()
         return self.put(entry)
 
     def lose(self, reason: str) -> bool:
         """Count a span that could not even be encoded. False."""
         if not self.started:
-            self._start()
+            self.start()
         self.buffer.lose(reason)
         return False
 
@@ -84,8 +84,8 @@ class Life:
         """In a forked child: end our half of a connection that is the parent's."""
         self.sender.connection.close()
 
-    def _start(self) -> None:
-        """Without waiting for the thread, as threading.Thread would, and with none that is joined at exit."""
+    def start(self) -> None:
+        """Have the thread started, without waiting for it as threading.Thread would. It is not joined at exit."""
         if not self._starting.acquire(blocking=False):
             return
         try:

@@ -12,7 +12,7 @@ from inspan.backoff import Backoff
 from inspan.bell import Bell
 from inspan.buffer import Buffer
 from inspan.connection import Broken, Connection, Unreachable
-from inspan.delivery import BATCH, Delivery, Post
+from inspan.delivery import Delivery, Post
 from inspan.liveness import Liveness
 from inspan.saying import Saying
 from inspan.wire import AGENT, SEQUENCE
@@ -128,7 +128,7 @@ class Sender:
 
     def _hurried(self) -> bool:
         waiting = bool(self.waiters) or self.deadline is not None
-        return waiting or self.delivery.pending or self.buffer.queued_bytes >= BATCH
+        return waiting or self.delivery.pending or self.buffer.waiting_bytes >= self.buffer.full
 
     def _speak(self) -> None:
         """What is due, in the order in which the sidecar should hear it."""
