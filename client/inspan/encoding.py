@@ -44,7 +44,8 @@ class Encoder:
         """One span, as compact JSON. Raises Unencodable where it has no key, or is too large with short texts too."""
         kind = type(span)
         if kind is dict:  # what there is for every span is looked at in the cheapest way
-            if type(span.get("id")) is not str or type(span.get("trace_id")) is not str:
+            own, trace = span.get("id"), span.get("trace_id")
+            if type(own) is not str or type(trace) is not str or not own or not trace:
                 _check(span)
         elif kind is not Span:
             _check(span)
