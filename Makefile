@@ -46,10 +46,12 @@ check: $(READY) ## lint, format, strict types, import layers, pinned files
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	@# As the editor of an agent's author sees our API. The warning it would ask the network for is none of ours.
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(PY) -m pyright --pythonpath $(PY) --project docs/examples
 	$(PY) -m pytest tests/test_layers.py
 	@# Who installs chooses the registry: a pinned file that names one breaks behind a mirror.
-	@! grep -nE '://|^ *--?(i |f |index-url|extra-index-url|find-links|trusted-host)' constraints/*.txt \
-		|| { echo 'constraints/: versions and hashes only, no address' >&2; exit 1; }
+	@! grep -nE '://|"resolved"|^ *--?(i |f |index-url|extra-index-url|find-links|trusted-host)' constraints/*.txt docs/examples/node/package-lock.json \
+		|| { echo 'pinned files: versions and hashes only, no address' >&2; exit 1; }
 
 bench: $(READY) .bench/.ready .venv-agentex/.ready ## beside the collector rotel and the queue of agentex-sdk, where they run here
 	INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \

@@ -9,9 +9,9 @@ import pytest
 
 # Each by its reason: what it costs to load, or whose it is. By list and not by time, which is `bench`'s business.
 HEAVY: Final = {
-    "asyncio", "concurrent", "multiprocessing", "selectors", "ssl",  # the client has a thread, and is bound to no loop
+    "asyncio", "concurrent", "multiprocessing", "ssl",  # the client has a thread, and is bound to no loop
     "email", "http", "urllib.request", "xml", "xmlrpc",  # its HTTP is its own: http.client alone is 20 ms
-    "logging", "unittest", "argparse", "pydoc",
+    "logging", "tempfile", "unittest", "argparse", "pydoc",
 }  # fmt: skip
 FOREIGN: Final = {
     "agentex", "aiohttp", "google", "grpc", "httpx", "inspan_collector", "isal", "opentelemetry", "prometheus_client",
