@@ -16,7 +16,7 @@ from inspan.life import Life, Terms
 from inspan.span import Span
 from inspan.spanning import Spanning
 from inspan.version import __version__
-from inspan.wire import places
+from inspan.wire import MAX_SOCKET_PATH, places
 
 MAX_BYTES: Final = 8 * 1024 * 1024  # half a minute of a busy agent's spans, and nothing in a pod of 512 MiB
 MAX_SPAN_BYTES: Final = 4 * 1024 * 1024  # the sidecar's own limit, limits.max_span_bytes
@@ -73,7 +73,7 @@ class Client:
     ) -> None:
         self.starts = starts
         self.terms = Terms(
-            places=places() if socket is None else [Path(socket)],
+            places=places() if socket is None else [_place(socket)],
             service=service or os.environ.get("OTEL_SERVICE_NAME") or Path(sys.argv[0] or "python").name,
             version=__version__,
             max_bytes=max_bytes,
@@ -195,3 +195,11 @@ class Client:
             self.life.wait()
         else:
             self.life.flush(deadline - time.monotonic())
+
+
+def _place(socket: str | os.PathLike[str]) -> Path:
+    """Raises ValueError. What the environment says instead is not worth ending an agent for: it is logged."""
+    length = len(os.fsencode(socket))
+    if length > MAX_SOCKET_PATH:
+        raise ValueError(f"socket: a path of {length} bytes, and the kernel takes {MAX_SOCKET_PATH}")
+    return Path(socket)

@@ -4,6 +4,7 @@ import _thread
 import os
 import threading
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -17,8 +18,12 @@ from inspan.liveness import Liveness
 from inspan.sender import Sender
 
 
+LEAST_BYTES: Final = 64 * 1024  # a few spans with their prompts
+LONGEST_LINGER: Final = 60.0  # s; what waits is lost if the agent is killed
+
+
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client was made with. Bytes, and seconds; see `inspan.Client`."""
+    """What a client was made with. Bytes, and seconds; see `inspan.Client`. Raises ValueError."""
 
     places: list[Path]
     service: str
@@ -26,6 +31,12 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     max_bytes: int
     max_span_bytes: int
     linger: float
+
+    def __post_init__(self) -> None:
+        if self.max_bytes < LEAST_BYTES:
+            raise ValueError(f"max_bytes: {self.max_bytes} holds no span worth sending; at least {LEAST_BYTES}")
+        if not 0 <= self.linger <= LONGEST_LINGER:
+            raise ValueError(f"linger: {self.linger} is not from 0 to {LONGEST_LINGER:g} seconds")
 
 
 class Life:
