@@ -17,7 +17,6 @@ from inspan.encoding import Encoder
 from inspan.liveness import Liveness
 from inspan.sender import Sender
 
-
 LEAST_BYTES: Final = 64 * 1024  # a few spans with their prompts
 LONGEST_LINGER: Final = 60.0  # s; what waits is lost if the agent is killed
 
