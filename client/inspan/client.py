@@ -107,7 +107,7 @@ class Client:
                 life.start()
             return life.put((JSON, encoded, len(encoded)))
         except Unencodable as error:
-            return life.lose(error.reason)
+            return life.lose(error.reason, str(error))
         except Exception:  # noqa: BLE001  no room for one more call on the stack, say: so this one makes none
             life.buffer.aside.append("unencodable")
             return False

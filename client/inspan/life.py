@@ -66,8 +66,9 @@ class Life:
             self.start()
         return self.put(entry)
 
-    def lose(self, reason: str) -> bool:
-        """Count a span that could not even be encoded. False."""
+    def lose(self, reason: str, why: str) -> bool:
+        """Count a span that could not even be encoded, and have it said. False."""
+        self.sender.whys[reason] = why
         if not self.started:
             self.start()
         self.buffer.lose(reason)

@@ -41,6 +41,11 @@ class Sender:
         self.deadline: float | None = None  # monotonic seconds at which all is over; None while it goes on
         self.ended = Bell()
         self.waiters: list[tuple[int, Bell]] = []  # who waits for how many entries to have left
+        self.whys = {
+            "buffer_full": f"the sidecar took too little, and {buffer.max_bytes} bytes wait (max_bytes)",
+            "closed": "recorded after close()",
+            "exit": "the sidecar did not take them before the end",
+        }  # what an operator is told of a loss, by reason; the last of its kind
         self._losses: tuple[float, dict[str, int]] = (0.0, {})
 
     def __repr__(self) -> str:
@@ -160,10 +165,10 @@ class Sender:
             if not self.liveness.registered:
                 self._beat()
             self._tell_of_us(*self.liveness.completion(self.buffer.counts()))
-        except (Unreachable, Broken):
-            lost = self.buffer.dropped["exit"]
-            if lost:
-                self.saying.say("exit", f"{lost} spans were not sent before the end, and no sidecar could be told")
+        except (Unreachable, Broken) as error:
+            self.saying.say("untold", f"the sidecar could not be told how this agent ended: {error}")
+        self._losses = (0.0, self._losses[1])
+        self._say_losses()
 
     # Requests
 
@@ -201,5 +206,5 @@ class Sender:
         for reason, count in dropped.items():
             new = count - known.get(reason, 0)
             if new and reason != "refused":  # said with its cause
-                self.saying.say(reason, f"{new} spans were dropped: {reason}")
+                self.saying.say(reason, f"{new} spans were dropped as {reason}: {self.whys[reason]}")
         self._losses = (now, dropped)

@@ -171,3 +171,12 @@ def test_sizes_and_places_that_can_never_work_are_refused_at_once() -> None:
     for wrong in ({"max_bytes": 0}, {"linger": -1.0}, {"socket": "/" + "x" * 200}):
         with pytest.raises(ValueError, match=r"^(max_bytes|linger|socket): "):
             inspan.Client(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_loss_is_said_with_its_reason(sidecar: Sidecar, caplog: pytest.LogCaptureFixture) -> None:
+    client = inspan.Client(sidecar.socket)
+    assert not client.record({"id": "1"})
+    assert client.record({"id": "1", "trace_id": "t"})
+    assert client.close()
+    lines = [line for line in caplog.messages if "dropped" in line]
+    assert lines == ["1 spans were dropped as unencodable: a span needs 'trace_id', a text; found <NoneType> in <dict>"]
