@@ -8,7 +8,7 @@ from typing import Final
 
 QUIET: Final = 60.0  # s between two lines of one kind
 
-LEVELS: Final = {"connected": "info", "replaced": "info", "shortened": "info"}  # all others are warnings
+LEVELS: Final = {"connected": "info", "untold": "info"}  # all others are warnings
 
 
 class Saying:
