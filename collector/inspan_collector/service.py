@@ -2,14 +2,9 @@
 
 import asyncio
 import contextlib
-import ctypes
 import logging
-import os
-from collections.abc import AsyncIterator, Awaitable
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Final
-
-import msgspec
 
 from inspan_collector.admin import Admin
 from inspan_collector.config.cgroup import memory_limit, read_cgroup_limit
@@ -31,27 +26,16 @@ from inspan_collector.receiver.door import ACK_TIMEOUT, Door
 from inspan_collector.receiver.door import Limits as DoorLimits
 from inspan_collector.receiver.http1 import Connection
 from inspan_collector.receiver.listener import listen_tcp, listen_unix
+from inspan_collector.stopping import Stop, first
+from inspan_collector.termination import Termination
+from inspan_collector.trim import trim, trim_when_idle
 from inspan_collector.view import View
 
 IN_HAND: Final = 2.0  # s for requests in hand when listening stops; agents are local and send at once
 PARTING: Final = 0.1  # s for the last answers to leave
-RECEIPT: Final = 1.0  # s between receipts of a drain: Kubernetes may end us at any moment
 STUCK: Final = 10.0  # s after the deadline at which a drain that has not ended shows in /livez
-IDLE_TRIM: Final = 5.0  # s without a span in custody, after which freed memory goes back to the system
 
 log = logging.getLogger("inspan")
-
-
-class Stop:
-    """Asks a service to stop: `drain` once, `now` where even the drain should end."""
-
-    def __init__(self) -> None:
-        self.drain = asyncio.Event()
-        self.now = asyncio.Event()
-
-    def request(self) -> None:
-        """The first call drains, the second ends the drain."""
-        (self.now if self.drain.is_set() else self.drain).set()
 
 
 def make_exporter(config: DestinationConfig) -> Exporter:
@@ -90,6 +74,7 @@ class Service:
             spool=self.keeping.spool,
             reposted=lambda: self.door.posts.reposted,
         )
+        self.termination = Termination(config.drain.termination_message, self.view.ledger, self.events)
         self.control = Control(
             lambda: {each.name: each.quarantine for each in self.view.destinations}, self.keeping.door()
         )
@@ -110,11 +95,10 @@ class Service:
             if self.config.admin.listen is not None:
                 await self.admin.start(self.config.admin.listen)
                 stack.push_async_callback(self.admin.stop)
-            _trim()  # of what the imports and the configuration took
+            trim()  # of what the imports and the configuration took
             listeners = await stack.enter_async_context(self._listening())
             await self.keeping.begin(list(self.door.receptions.values()), self.door.posts.remember)
-            trimming = asyncio.create_task(self._trim_when_idle())
-            stack.callback(trimming.cancel)
+            stack.callback(asyncio.create_task(trim_when_idle(self.memory)).cancel)
             self.door.draining = False
             self.ready = True
             self._say_ready()
@@ -134,12 +118,12 @@ class Service:
         deadline = self.loop.time() + self.config.drain.deadline
         self.stuck_at = deadline + STUCK
         log.info("draining", extra={"kind": "draining", "seconds": float(self.config.drain.deadline)})
-        receipts = asyncio.create_task(self._write_receipts())
+        receipts = asyncio.create_task(self.termination.keep_writing())
         # First of all: nobody has to give us more than a moment.
         self.keeping.write_all()
         # Apps may still be flushing: not ready any more, but taking spans.
         self.ready = False
-        await _first(stop.now.wait(), timeout=self.config.drain.linger)
+        await first(stop.now.wait(), timeout=self.config.drain.linger)
         await listeners.aclose()
         self.door.draining = True
         await self._finish_in_hand(stop, deadline)
@@ -148,7 +132,7 @@ class Service:
         for pipeline in self.pipelines:
             pipeline.drain()
         empty = asyncio.gather(*running, return_exceptions=True)
-        await _first(stop.now.wait(), asyncio.shield(empty), timeout=deadline - self.loop.time())
+        await first(stop.now.wait(), asyncio.shield(empty), timeout=deadline - self.loop.time())
         for pipeline in self.pipelines:
             pipeline.abandon()
         await empty
@@ -158,7 +142,7 @@ class Service:
         """Finish the requests that have begun, for so long as nobody is in a hurry. deadline: loop time in seconds."""
         patience = min(IN_HAND, deadline - self.loop.time())
         finishing = asyncio.create_task(self.connections.close(patience))
-        await _first(stop.now.wait(), asyncio.shield(finishing), timeout=patience)
+        await first(stop.now.wait(), asyncio.shield(finishing), timeout=patience)
         self.door.waits.give_up()  # those who wait for the disk are told what we hold
         await self.connections.close(PARTING)
         await finishing
@@ -171,22 +155,8 @@ class Service:
             if error is not None:
                 log.error("a defect of inspan, please report it: a batcher failed", exc_info=error)
 
-    async def _write_receipts(self) -> None:
-        while True:
-            self._write_receipt()
-            await asyncio.sleep(RECEIPT)
-
-    def _write_receipt(self) -> None:
-        path = self.config.drain.termination_message
-        if path is None:
-            return
-        try:
-            _write_over(path, msgspec.json.encode(self.view.ledger()))
-        except OSError as error:
-            self.events.record("receipt", "", f"drain.termination_message {path}: {error.strerror}")
-
     def _close_books(self) -> None:
-        self._write_receipt()
+        self.termination.write()
         self.events.flush()
         log.info("closed", extra={"kind": "closed", "ledger": self.view.ledger()})
 
@@ -267,37 +237,3 @@ class Service:
 
     def _crowded(self) -> bool:
         return self.connections.agents.alive > 1
-
-    async def _trim_when_idle(self) -> None:
-        """Give freed memory back when nothing has been held for a while: allocators keep it for the next burst."""
-        idle = 0.0
-        while True:
-            await asyncio.sleep(IDLE_TRIM / 5)
-            before, idle = idle, 0.0 if self.memory.used else idle + IDLE_TRIM / 5
-            if before < IDLE_TRIM <= idle:
-                _trim()
-
-
-def _write_over(path: Path, content: bytes) -> None:
-    """Write a file that is never empty meanwhile: a kill may come at any moment, and a mount cannot be renamed over."""
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        os.pwrite(file, content, 0)
-        os.ftruncate(file, len(content))
-    finally:
-        os.close(file)
-
-
-def _trim() -> None:
-    """Give freed memory back to the system."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl does not
-    if trim is not None:
-        trim(0)
-
-
-async def _first(*waits: Awaitable[object], timeout: float) -> None:
-    """Return when one of them is done, or after `timeout` seconds."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    await asyncio.wait(tasks, timeout=max(0.0, timeout), return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        task.cancel()

@@ -13,7 +13,8 @@ from tests.collector.receiver.rig import PATIENCE, Client, Reply
 from tests.sidecar import series
 
 from inspan_collector.config.load import load
-from inspan_collector.service import Service, Stop
+from inspan_collector.service import Service
+from inspan_collector.stopping import Stop
 
 NOWHERE = "http://127.0.0.1:9/v1/traces"  # discard's port: nobody listens
 

@@ -16,7 +16,8 @@ import uvloop
 
 from inspan_collector.cli.logs import log_to_stderr
 from inspan_collector.config.load import Resolved, read
-from inspan_collector.service import Service, Stop
+from inspan_collector.service import Service
+from inspan_collector.stopping import Stop
 
 # glibc trims its heap after each large body and faults the pages in again for the next: with both thresholds raised,
 # receiving 438 KB costs half. Setting one alone switches off what adapts the other, and costs five times as much.
