@@ -20,7 +20,7 @@ CLIENT: Final = "inspan"
 ROWS: Final = (
     ("0 words", {"agents", "chunk", "errors", "events", "histogram", "ledger", "memory", "pledge", "receipt"}),
     ("0 row", {"row"}),
-    ("1 pure", {"batch", "config", "formats", "gate", "inflate"}),
+    ("1 pure", {"batch", "config", "formats", "gate", "inflate", "liveness"}),
     ("1 translate", {"translate"}),
     ("2 sockets", {"sockets"}),
     ("2 stages", {"exporters", "mirror", "queue", "receiver", "sink", "spool"}),
