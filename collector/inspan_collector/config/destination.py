@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from msgspec import NODEFAULT, Meta, Struct, field
 from msgspec.structs import FieldInfo, fields, force_setattr
 
-from inspan.wire import ACCOUNT
+from inspan.wire import ACCOUNT, BEAT
 from inspan_collector.config.unfit import Unfit, need_positive
 from inspan_collector.config.values import Seconds, Secret, Size, seconds, size
 
@@ -66,6 +66,15 @@ class BatchConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 class UpsertConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hold_open: Seconds = seconds("2s")  # most calls end before, and cost one write; nobody watches a trace faster
+    orphan_after: Seconds = seconds("1m")  # five beats may fail, as where the agent's CPU is throttled
+
+    def __post_init__(self) -> None:
+        if self.orphan_after <= BEAT:
+            raise Unfit(
+                "orphan_after",
+                f"{self.orphan_after.shown} is not more than the {BEAT:g}s from one beat of an agent to the next; "
+                "all would be taken for lost: raise it, or take it out for the default of 1m",
+            )
 
 
 class RetryConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 from msgspec import Meta, Struct, field
 
 from inspan.wire import MAX_SOCKET_PATH
+from inspan_collector.config.destination import FOREIGN_KEYS
 from inspan_collector.config.destination import BatchConfig as BatchConfig
 from inspan_collector.config.destination import DestinationConfig as DestinationConfig
 from inspan_collector.config.destination import QueueConfig as QueueConfig
@@ -132,9 +134,18 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise Unfit("listen", f"uses port {self.listen.port}, and so does admin.listen; change one")
 
 
+def orphan_after(destinations: Sequence[DestinationConfig]) -> float:
+    """Seconds of silence after which an agent is lost: the shortest that a destination names.
+
+    Only those count that upsert: the key means nothing to the others, so theirs is a default that nobody chose.
+    """
+    named = [each.upsert.orphan_after for each in destinations if "upsert" not in FOREIGN_KEYS[each.kind]]
+    return min(named, default=UpsertConfig().orphan_after)
+
+
 # Keys of the design that this version does not act on. Refused by name, since ignoring one would be a false promise.
 NOT_YET: Final[dict[Any, frozenset[str]]] = {
-    UpsertConfig: frozenset({"dedupe", "orphan_after"}),
+    UpsertConfig: frozenset({"dedupe"}),
 }
 KINDS_NOT_YET: Final = frozenset({"agentex", "kafka"})
 

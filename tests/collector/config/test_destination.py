@@ -11,7 +11,9 @@ from inspan_collector.config.destination import (
     RetryConfig,
     RotateConfig,
     TlsConfig,
+    UpsertConfig,
 )
+from inspan_collector.config.model import orphan_after
 from inspan_collector.config.unfit import Unfit
 from inspan_collector.config.values import Seconds, Secret, Size
 
@@ -168,3 +170,23 @@ def test_it_cannot_be_changed() -> None:
 def test_a_changed_copy_is_checked_again() -> None:
     with pytest.raises(Unfit):
         msgspec.structs.replace(DestinationConfig(**OTLP), queue=QueueConfig(max_spans=1))
+
+
+def upsert(seconds: float) -> UpsertConfig:
+    return UpsertConfig(orphan_after=Seconds(seconds))
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 10])
+def test_agents_must_be_able_to_beat_before_they_are_lost(seconds: float) -> None:
+    with pytest.raises(Unfit, match="10s from one beat") as error:
+        upsert(seconds)
+    assert error.value.key == "orphan_after" and "raise it" in error.value.why
+
+
+def test_the_shortest_silence_that_somebody_chose_counts() -> None:
+    otlp, long, short = (
+        DestinationConfig(**keys) for keys in (OTLP, SGP | {"upsert": upsert(300)}, SGP | {"upsert": upsert(90)})
+    )
+    assert orphan_after([otlp, long, short]) == 90
+    assert orphan_after([otlp, long]) == 300  # otlp has no such key, so its default is nobody's choice
+    assert orphan_after([otlp]) == 60

@@ -81,7 +81,6 @@ def test_a_full_configuration_has_nothing_to_remark() -> None:
         ("on: 1", "True: unknown key; known are socket, listen, admin, memory, limits, destinations, spool, drain"),
         (ONE + ", queue: {max_span: 1}}", "destinations[0].queue.max_span: unknown key; did you mean max_spans?"),
         (ONE + ", upsert: {dedupe: 1h}}", "destinations[0].upsert.dedupe" + LATER),
-        (ONE + ", upsert: {orphan_after: 60s}}", "destinations[0].upsert.orphan_after" + LATER),
         ("spool: {max_byte: 1GiB}", "spool.max_byte: unknown key; did you mean max_bytes?"),
     ],
 )
