@@ -15,6 +15,8 @@ from inspan_collector.config.model import Config
 from inspan_collector.config.tree import struct_of
 from inspan_collector.gate import STATES
 from inspan_collector.ledger import DROPPED, REFUSALS
+from inspan_collector.liveness import REASONS
+from inspan_collector.liveness import STATES as AGENT_STATES
 from inspan_collector.translate.kinds import CLIENT, KINDS
 from inspan_collector.translate.span import KEPT
 
@@ -80,7 +82,7 @@ def test_the_variable_that_is_documented_sets_the_key(key: str) -> None:
     assert str(node) == "1"
 
 
-@pytest.mark.parametrize("word", [*REFUSALS, *DROPPED, *STATES])
+@pytest.mark.parametrize("word", [*REFUSALS, *DROPPED, *STATES, *REASONS, *AGENT_STATES])
 def test_every_reason_and_state_says_what_to_do(word: str) -> None:
     assert f"`{word}`" in OPERATIONS
 

@@ -2,7 +2,7 @@
 
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from itertools import count
 
 _UCRED = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
@@ -13,16 +13,17 @@ class Agent:
 
     pid: 0 where the kernel does not say (TCP, or a peer in another PID namespace). uid: None over TCP.
     number: counts up and is never used twice, so it can stand for the agent in logs and keys.
-    connections: how many of its connections live.
+    connections: how many of its connections live. known: the registered agent that posted over them last, or None.
     """
 
-    __slots__ = ("connections", "number", "pid", "uid")
+    __slots__ = ("connections", "known", "number", "pid", "uid")
 
     def __init__(self, pid: int, uid: int | None, number: int) -> None:
         self.pid = pid
         self.uid = uid
         self.number = number
         self.connections = 0
+        self.known: Hashable = None
 
     def __repr__(self) -> str:
         return f"<Agent {self.number} pid {self.pid} uid {self.uid} connections {self.connections}>"
@@ -33,27 +34,35 @@ class Agent:
 
 
 class Agents:
-    """The agents that have a connection now. Connections of one pid share one `Agent`.
+    """The agents that have a connection now. Connections of one pid share one `Agent`."""
 
-    alive: how many agents there are.
-    """
-
-    __slots__ = ("_by_pid", "_next_number", "alive")
+    __slots__ = ("_by_pid", "_live", "_next_number")
 
     def __init__(self) -> None:
-        self.alive = 0
+        self._live: dict[Agent, None] = {}
         self._by_pid: dict[int, Agent] = {}
         self._next_number: Callable[[], int] = count(1).__next__
 
     def __repr__(self) -> str:
         return f"<Agents {self.alive} alive, {len(self._by_pid)} with a pid>"
 
+    @property
+    def alive(self) -> int:
+        """How many agents there are, as far as the kernel can tell."""
+        return len(self._live)
+
+    def crowded(self) -> bool:
+        """Whether there is more than one, where connections of one registered agent are known to be one."""
+        who = (agent.known or agent for agent in self._live)
+        first = next(who, None)
+        return any(another is not first for another in who)
+
     def arrive(self, pid: int, uid: int | None) -> Agent:
         """The agent of a new connection. Each `arrive` is paid back by one `leave`."""
         agent = self._by_pid.get(pid)
         if agent is None:
             agent = Agent(pid, uid, self._next_number())
-            self.alive += 1
+            self._live[agent] = None
             if pid > 0:
                 self._by_pid[pid] = agent
         agent.connections += 1
@@ -63,7 +72,7 @@ class Agents:
         """One of its connections is gone; with the last one its pid is forgotten, since the kernel reuses pids."""
         agent.connections -= 1
         if not agent.connections:
-            self.alive -= 1
+            del self._live[agent]
             self._by_pid.pop(agent.pid, None)
 
 

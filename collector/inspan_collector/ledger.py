@@ -67,6 +67,7 @@ REFUSALS: Final = (
     "not_allowed",  # a peer that allow_uids does not name
     "not_found",  # no such path or method
     "not_durable",  # a durable ack that cannot be given
+    "too_many_agents",  # to be remembered by name; their spans are taken all the same
     "timeout",  # a head or body that did not arrive in time
     "bug",
 )

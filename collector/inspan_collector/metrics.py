@@ -20,7 +20,7 @@ from inspan_collector.row import TROUBLES
 from inspan_collector.view import View
 
 D: Final = ["destination"]
-AGENT_STATES: Final = ("running", "completed", "lost")
+S: Final = ["service"]
 
 
 class Metrics(Collector):
@@ -39,6 +39,7 @@ class Metrics(Collector):
         yield from self._places()
         yield from self._process()
         yield from self._deliveries()
+        yield from self._agents()
 
     def _receptions(self) -> Iterator[Metric]:
         books = self.view.receptions
@@ -148,8 +149,29 @@ class Metrics(Collector):
         yield _gauge(
             "ledger_imbalance_spans", "Spans by which books and stages differ", [], {(): self.view.imbalance()}
         )
-        yield _gauge("agents", "Registered agents", ["state"], {(state,): 0 for state in AGENT_STATES})
-        yield _counter("agent_spans_dropped", "Spans lost before the socket, as agents say", ["service", "reason"], {})
+
+    def _agents(self) -> Iterator[Metric]:
+        registry = self.view.registry
+        services = registry.services.known.values()
+        counts = registry.counts()
+        yield _gauge("agents", "Registered agents", ["state"], {(state,): count for state, count in counts.items()})
+        yield _counter(
+            "agent_spans_recorded", "Spans that agents made", S, {(each.service,): each.recorded for each in services}
+        )
+        yield _counter(
+            "agent_spans_dropped",
+            "Spans lost before the socket: as agents say, and never arrived",
+            ["service", "reason"],
+            {(each.service, reason): count for each in services for reason, count in each.dropped.items()},
+        )
+        queued, missing = registry.queued(), registry.missing()
+        yield _gauge("agent_spans_queued", "Spans that running agents hold", S, {(s,): n for s, n in queued.items()})
+        yield _gauge(
+            "agent_spans_missing",
+            "Spans of lost agents that may still come",
+            S,
+            {(s,): n for s, n in missing.items()},
+        )
 
     def _gauge(self, name: str, text: str, read: Callable[[Destination], float]) -> Metric:
         return _gauge(name, text, D, {(d.name,): read(d) for d in self.view.destinations})

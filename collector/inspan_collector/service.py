@@ -8,13 +8,14 @@ from typing import Final
 
 from inspan_collector.admin import Admin
 from inspan_collector.config.cgroup import memory_limit, read_cgroup_limit
-from inspan_collector.config.model import Config, DestinationConfig
+from inspan_collector.config.model import Config, DestinationConfig, orphan_after
 from inspan_collector.control import Control
 from inspan_collector.events import Events
 from inspan_collector.exporters.file import FileExporter
 from inspan_collector.exporters.otlp import otlp_exporter
 from inspan_collector.exporters.sgp import sgp_exporter
 from inspan_collector.keeping import Keeping
+from inspan_collector.liveness import SWEEP, Registry
 from inspan_collector.memory import Memory
 from inspan_collector.pipeline.destination import Destination, Exporter
 from inspan_collector.pipeline.intake import Intake
@@ -61,6 +62,7 @@ class Service:
         self.ready = False
         self.keeping = Keeping(config, self.events, NAMES)
         self._build_pipelines()
+        self.registry = Registry(orphan_after(config.destinations), self.events.note)
         self.door = self._build_door()
         self.connections = Connections(self._connection_limits(), self.door, self.loop)
         self.view = View(
@@ -73,6 +75,7 @@ class Service:
             now=self.loop.time,
             spool=self.keeping.spool,
             reposted=lambda: self.door.posts.reposted,
+            registry=self.registry,
         )
         self.termination = Termination(config.drain.termination_message, self.view.ledger, self.events)
         self.control = Control(
@@ -98,7 +101,8 @@ class Service:
             trim()  # of what the imports and the configuration took
             listeners = await stack.enter_async_context(self._listening())
             await self.keeping.begin(list(self.door.receptions.values()), self.door.posts.remember)
-            stack.callback(asyncio.create_task(trim_when_idle(self.memory)).cancel)
+            for beside in (trim_when_idle(self.memory), self._sweep_agents()):
+                stack.callback(asyncio.create_task(beside).cancel)
             self.door.draining = False
             self.ready = True
             self._say_ready()
@@ -218,6 +222,7 @@ class Service:
             note=self.events.note,
             durable=self.keeping.why_not,
             ack_timeout=ACK_TIMEOUT if self.config.spool is None else self.config.spool.ack_timeout,
+            registry=self.registry,
         )
 
     def _connection(self) -> Connection:
@@ -236,4 +241,9 @@ class Service:
         )
 
     def _crowded(self) -> bool:
-        return self.connections.agents.alive > 1
+        return self.connections.agents.crowded()
+
+    async def _sweep_agents(self) -> None:
+        while True:
+            self.registry.sweep(self.loop.time())
+            await asyncio.sleep(SWEEP)

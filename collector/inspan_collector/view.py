@@ -1,19 +1,22 @@
 """What the asides may look at: everything, read only."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from inspan_collector.config.destination import shown_url
 from inspan_collector.events import Events
 from inspan_collector.ledger import MERGED, Reception
+from inspan_collector.liveness import LOST, RUNNING, Registered, Registry
 from inspan_collector.memory import Memory
 from inspan_collector.pipeline.destination import Destination
 from inspan_collector.pipeline.intake import Intake
 from inspan_collector.pipeline.pipeline import Pipeline
 from inspan_collector.queue.upserts import Upserts
 from inspan_collector.spool.spool import Spool
+
+AGENTS_SHOWN: Final = 100  # of those heard last: a pod has tens, and more is no page to read
 
 
 class View(msgspec.Struct, frozen=True):
@@ -28,6 +31,7 @@ class View(msgspec.Struct, frozen=True):
     spool: Spool | None
     reposted: Callable[[], int]
     now: Callable[[], float]
+    registry: Registry
 
     @property
     def destinations(self) -> list[Destination]:
@@ -73,8 +77,13 @@ class View(msgspec.Struct, frozen=True):
             "reposted": self.reposted(),
             "spool": None if self.spool is None else self._spool(self.spool),
             "destinations": [self._destination(pipeline) for pipeline in self.pipelines],
+            "agents": self._agents(),
             "events": self.events.sequence,
         }
+
+    def _agents(self) -> dict[str, Any]:
+        last = self.registry.last(AGENTS_SHOWN)
+        return {"states": self.registry.counts(), "last": [_agent(each, self.registry.silence(each)) for each in last]}
 
     def _spool(self, spool: Spool) -> dict[str, Any]:
         return {
@@ -115,6 +124,22 @@ class View(msgspec.Struct, frozen=True):
             "learned_max_bytes": d.learned_bytes,
             "quarantine": {"spans": d.quarantine.spans, "bytes": d.quarantine.bytes, "evicted": d.quarantine.evicted},
         }
+
+
+def _agent(agent: Registered, silence: float) -> dict[str, Any]:
+    """Of the life of the agent, so that it adds up. accepted: by us, and by sidecars of before as the agent says."""
+    return {
+        "id": agent.id,
+        "service": agent.service,
+        "pid": agent.pid,
+        "state": agent.state,
+        "silent_seconds": round(silence, 3),
+        "recorded": agent.recorded,
+        "accepted": agent.before + agent.arrived,
+        "dropped": agent.dropped,
+        "queued": agent.queued if agent.state is RUNNING else 0,
+        "missing": agent.missing if agent.state is LOST else 0,
+    }
 
 
 def _upserts(d: Destination, waiting: Upserts) -> dict[str, Any]:

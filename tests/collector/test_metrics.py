@@ -49,10 +49,14 @@ inspan_sent_bytes_total{destination}           inspan_connections_open{destinati
 inspan_connections_opened_total{destination}   inspan_gate_state{destination,state}
 inspan_learned_max_bytes{destination}          inspan_ledger_imbalance_spans
 inspan_agents{state}                           inspan_agent_spans_dropped_total{service,reason}
+inspan_agent_spans_recorded_total{service}     inspan_agent_spans_queued{service}
+inspan_agent_spans_missing{service}
 """
 ENTRY = re.compile(r"(inspan_\w+?)(_total)?(?:\{([\w,]+)\})?( \(histogram\))?(?= |$)", re.MULTILINE)
 # Which values of these appear is up to the clients, not to us.
-UNFORESEEN = {"inspan_requests": {"dialect", "code"}, "inspan_agent_spans_dropped": {"service", "reason"}}
+UNFORESEEN = {"inspan_requests": {"dialect", "code"}, "inspan_agent_spans_dropped": {"service", "reason"}} | {
+    f"inspan_agent_spans_{what}": {"service"} for what in ("recorded", "queued", "missing")
+}
 
 
 def contract() -> Iterator[tuple[str, str, set[str]]]:

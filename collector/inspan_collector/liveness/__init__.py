@@ -1,7 +1,7 @@
 """The registered agents: which of them live, and what they lost before the socket. Pure: told the time."""
 
 from inspan_collector.liveness.registered import COMPLETED, LOST, RUNNING, STATES, Registered
-from inspan_collector.liveness.registry import Registry
+from inspan_collector.liveness.registry import SWEEP, Registry
 from inspan_collector.liveness.services import REASONS, Totals
 from inspan_collector.liveness.told import MalformedTelling, Registration, Report, read_registration, read_report
 
@@ -11,6 +11,7 @@ __all__ = [
     "REASONS",
     "RUNNING",
     "STATES",
+    "SWEEP",
     "MalformedTelling",
     "Registered",
     "Registration",

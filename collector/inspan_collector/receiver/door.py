@@ -1,20 +1,24 @@
 """Behind the HTTP: from a head and a body to an offer, and from its outcome to an answer in the dialect's own shape."""
 
-from collections.abc import Callable, Collection, Hashable
-from typing import Final, Protocol
+from collections.abc import Callable, Collection
+from typing import Final
 
-from inspan.wire import ACCOUNT, CUSTODY
+from inspan.wire import CUSTODY
 from inspan_collector.errors import InspanError, MalformedChunk, TooLarge, UnsupportedEncoding
-from inspan_collector.formats import FORMATS, Scan
-from inspan_collector.inflate import ENCODINGS, inflate
+from inspan_collector.formats import FORMATS
+from inspan_collector.inflate import inflate
 from inspan_collector.ledger import QueueRefusal
+from inspan_collector.liveness import Registry
 from inspan_collector.memory import Memory
 from inspan_collector.pledge import Pledge
+from inspan_collector.receiver.admitting import Admitting
 from inspan_collector.receiver.answer import Answer, Awaited
-from inspan_collector.receiver.asks import ACK_KEY, AGENT_KEY, SEQUENCE_KEY, Asks, MalformedAsk, read_asks
-from inspan_collector.receiver.dialects import ROUTES, Dialect, Reading, Refusal
-from inspan_collector.receiver.posts import Posts
-from inspan_collector.receiver.refusing import Limits, Refusing, content_type_of
+from inspan_collector.receiver.asks import Asks
+from inspan_collector.receiver.dialects import ROUTES, Dialect, Reading, Refusal, liveness
+from inspan_collector.receiver.offer import Offer
+from inspan_collector.receiver.posts import RECALLED, Posts
+from inspan_collector.receiver.refusing import Limits, content_type_of
+from inspan_collector.receiver.rollcall import Rollcall
 from inspan_collector.receiver.seam import Head
 from inspan_collector.receiver.waits import ACCEPTED, DURABLE, Promise, Waits
 
@@ -24,31 +28,20 @@ ACK_TIMEOUT: Final = 5.0  # s; half of what SDKs wait for an answer
 
 NO_SPOOL: Final = "a durable acknowledgement needs a spool, and none is configured; ask for accepted"
 
-_ACCOUNT: Final = ACCOUNT.lower().encode()
 _CUSTODY: Final = CUSTODY.lower()
-
-
-class Offer(Protocol):
-    """How spans are taken: None, or why not. `reserved` bytes of custody go with them where they are taken.
-
-    pledge: None, or told of every write that must be durable. One that was refused is not heard any more.
-    """
-
-    def __call__(
-        self, format: str, body: bytes, scan: Scan, agent: Hashable, reserved: int, pledge: Pledge | None
-    ) -> QueueRefusal | None: ...
 
 
 class NoRoom(InspanError):
     """The byte budget has no room for what a body inflated to."""
 
 
-class Door(Refusing):
+class Door(Admitting):
     """Answers every request, at once where it asks for no more than to be taken, and books every one.
 
     takes: formats that some destination takes. accounts: SGP accounts that the destinations write to. fill: 0 to 1, how
     full the queue is. note: told of every refusal, with its kind, the dialect and the message. durable: None, or why no
-    durable acknowledgement can be given now. ack_timeout: seconds that one is waited for.
+    durable acknowledgement can be given now. ack_timeout: seconds that one is waited for. registry: the agents that
+    named themselves.
     """
 
     def __init__(
@@ -63,6 +56,7 @@ class Door(Refusing):
         note: Callable[[str, str, str], None],
         durable: Callable[[], str | None] = lambda: NO_SPOOL,
         ack_timeout: float = ACK_TIMEOUT,
+        registry: Registry | None = None,
     ) -> None:
         super().__init__(limits, takes=takes, fill=fill, note=note)
         self.offer = offer
@@ -71,58 +65,21 @@ class Door(Refusing):
         self.durable = durable
         self.waits = Waits(ack_timeout, self.bug)
         self.posts = Posts()
+        self.registry = Registry() if registry is None else registry
+        self.rollcall = Rollcall(self.registry, self.receptions[liveness.name], self._refuse)
         self.draining = True  # until the service is ready
         self._prebuilt: tuple[dict[str, Answer], dict[str, Answer]] = ({}, {})  # accepted, durable; by content type
 
     def __repr__(self) -> str:
         return f"<Door {'shut' if self.draining else 'open'} {list(self.receptions.values())}>"
 
-    # Before the body
-
-    def admit(self, head: Head) -> Answer | None:
-        """Refuse what the head alone shows to be hopeless."""
-        dialect = ROUTES.get(head.path)
-        if dialect is None:
-            paths = ", ".join(ROUTES)
-            return self._refuse(head, Refusal(404, "not_found", f"no such path here; spans go to {paths}"))
-        if head.method not in dialect.methods:
-            allowed = ", ".join(sorted(dialect.methods))
-            refusal = Refusal(405, "not_found", f"{head.method} is not possible on {head.path}; use {allowed}")
-            return self._refuse(head, refusal, headers=[("allow", allowed)])
-        if self.draining:
-            return self._refuse(head, Refusal(503, "draining", "inspan is starting or stopping; try again"))
-        content_type = content_type_of(head)
-        if dialect.formats.get(content_type) not in self.takes:
-            return self._refuse(head, self._unsupported(dialect, content_type))
-        headers = head.headers
-        if b"content-encoding" in headers and headers[b"content-encoding"].lower() not in ENCODINGS:
-            known = ", ".join(name.decode() for name in ENCODINGS)
-            return self._refuse(head, Refusal(415, "unsupported", f"content-encoding must be one of {known}"))
-        if _ACCOUNT in headers and self.accounts and headers[_ACCOUNT] not in self.accounts:
-            message = "spans are written to the sidecar's own account; send them without another one's id"
-            return self._refuse(head, Refusal(403, "tenant", message))
-        if ACK_KEY in headers or AGENT_KEY in headers or SEQUENCE_KEY in headers:
-            return self._heed(head)
-        return None
-
-    def _heed(self, head: Head) -> Answer | None:
-        """Read what the request asks beyond being taken."""
-        try:
-            head.asks = asks = read_asks(head.headers)
-        except MalformedAsk as error:
-            return self._refuse(head, Refusal(400, "malformed", str(error)))
-        # A post that we have had is answered from what we know of it, and asks nothing of the disk.
-        if asks is not None and asks.durable and asks.post not in self.posts:
-            why = self.durable()
-            if why is not None:
-                return self._refuse(head, Refusal(503, "not_durable", why))
-        return None
-
     # With the body
 
     def handle(self, head: Head, body: bytes) -> Answer | Awaited:
         """Read, offer, answer."""
-        dialect = ROUTES[head.path]
+        dialect = ROUTES.get(head.path)
+        if dialect is None:
+            return self.rollcall.handle(head, body)
         self.receptions[dialect.name].bytes += len(body)
         content_type = content_type_of(head)
         try:
@@ -213,6 +170,9 @@ class Door(Refusing):
         promise = self.posts.find(asks.post) if asks.post is not None else None
         if promise is not None:
             self.posts.reposted += 1
+            if promise is RECALLED and asks.post is not None and head.known is not None:
+                head.known.arrived += spans  # its answer was lost with the sidecar of before
+                self.posts.take(asks.post, DURABLE)
             spans = culled = 0  # these were booked with the first
         elif not spans:
             promise = DURABLE  # there is nothing that could be lost
@@ -236,10 +196,14 @@ class Door(Refusing):
     def _offer_as_asked(self, head: Head, asks: Asks, reading: Reading) -> Promise | QueueRefusal:
         promise = Promise() if asks.durable else ACCEPTED
         pledge = Pledge(promise.settle, asks.post) if asks.durable else None
-        refusal = self.offer(reading.format, reading.body, reading.scan, head.agent, head.budget, pledge)
+        known = head.known
+        who = head.agent if known is None else known
+        refusal = self.offer(reading.format, reading.body, reading.scan, who, head.budget, pledge)
         if refusal is not None:
             return refusal
         head.budget = 0
+        if known is not None:
+            known.arrived += reading.scan.spans
         if asks.post is not None:
             self.posts.take(asks.post, promise)
         if pledge is not None:

@@ -8,6 +8,8 @@ from typing import Final
 from inspan_collector.receiver.asks import Pair
 from inspan_collector.receiver.waits import ACCEPTED, DURABLE, Promise
 
+RECALLED: Final = Promise(kept=True)  # durable since before a restart, and not counted yet as arrived
+
 MAX_POSTS: Final = 16_384  # of all agents: 27 minutes at ten posts a second, where agents re-post within seconds
 
 
@@ -34,7 +36,10 @@ class Posts:
         return pair is not None and _key(pair) in self._known
 
     def find(self, pair: Pair) -> Promise | None:
-        """What is promised of a post that we have had."""
+        """What is promised of a post that we have had.
+
+        RECALLED where that was in a former life, until it is taken again in this one.
+        """
         key = _key(pair)
         known = self._known.get(key)
         if known is not None:
@@ -51,7 +56,7 @@ class Posts:
     def remember(self, pairs: Iterable[Pair]) -> None:
         """Know posts that are durable, from before a restart. pairs: oldest first."""
         for pair in pairs:
-            self._put(_key(pair), DURABLE)
+            self._put(_key(pair), RECALLED)
 
     def _put(self, key: bytes, promise: Promise) -> None:
         self._known[key] = promise

@@ -9,7 +9,7 @@ import msgspec
 from inspan.wire import AGENT, CUSTODY, QUEUE_FILL, SEQUENCE
 from inspan_collector.ledger import QueueRefusal, Reception
 from inspan_collector.receiver.answer import Answer
-from inspan_collector.receiver.dialects import NAMES, ROUTES, Dialect, Refusal
+from inspan_collector.receiver.dialects import NAMES, ROUTES, Dialect, Refusal, refusing
 from inspan_collector.receiver.dialects import spans as spans_dialect
 from inspan_collector.receiver.seam import Head
 
@@ -118,7 +118,7 @@ class Refusing:
         self, head: Head | None, refusal: Refusal, *, spans: int = 0, headers: Sequence[tuple[str, str]] = ()
     ) -> Answer:
         """Book a refusal and say it. spans: how many, where they were counted."""
-        dialect = ROUTES.get(head.path) if head is not None else None
+        dialect = refusing(head.path) if head is not None else None
         reception = self.receptions[dialect.name if dialect is not None else "unknown"]
         reception.refuse_request(refusal.status, refusal.reason, spans)
         self.note(f"refused_{refusal.reason}", reception.dialect, f"{refusal.status}: {refusal.message}")

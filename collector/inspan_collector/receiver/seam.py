@@ -5,6 +5,7 @@ from typing import Protocol
 import msgspec
 
 from inspan_collector.agents import Agent
+from inspan_collector.liveness import Registered
 from inspan_collector.receiver.answer import Answer, Awaited
 from inspan_collector.receiver.asks import Asks
 
@@ -15,7 +16,7 @@ class Head(msgspec.Struct, gc=False):
     path: without the query, and not percent-decoded, so that `%2F` is no slash. headers: names in lower case.
     body_size: bytes, None while unknown (chunked). expect: the client waits for `100 Continue`.
     budget: bytes of custody reserved for the body. Whoever keeps the body sets it to 0 and owes the bytes from then on.
-    asks: what it wants beyond being taken; None for most.
+    asks: what it wants beyond being taken; None for most. known: who posts, where it names a registered agent.
     """
 
     method: str
@@ -26,6 +27,7 @@ class Head(msgspec.Struct, gc=False):
     agent: Agent
     budget: int = 0
     asks: Asks | None = None
+    known: Registered | None = None
 
 
 class Door(Protocol):

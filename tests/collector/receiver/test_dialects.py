@@ -24,7 +24,7 @@ def text(value: object, indent: int | None = None) -> bytes:
 def test_every_dialect_has_a_path_and_a_name_of_its_own():
     names = [dialect.name for dialect in ROUTES.values()]
     assert len(set(names)) == len(names)
-    assert (*names, "unknown") == NAMES
+    assert (*names, "liveness", "unknown") == NAMES
 
 
 @pytest.mark.parametrize("dialect", ROUTES.values(), ids=lambda dialect: dialect.name)

@@ -2,7 +2,7 @@
 
 import tracemalloc
 
-from inspan_collector.receiver.posts import MAX_POSTS, Posts
+from inspan_collector.receiver.posts import MAX_POSTS, RECALLED, Posts
 from inspan_collector.receiver.waits import ACCEPTED, DURABLE, Promise
 
 ONE, TWO = (b"agent", b"1"), (b"agent", b"2")
@@ -41,7 +41,9 @@ def test_the_one_that_was_not_seen_for_longest_is_forgotten() -> None:
 def test_what_was_durable_before_a_restart_is_known() -> None:
     posts = Posts(limit=2)
     posts.remember([(b"old", b"1"), ONE, TWO])
-    assert posts.find(ONE) is DURABLE and posts.find(TWO) is DURABLE and len(posts) == 2
+    assert posts.find(ONE) is posts.find(TWO) is RECALLED and RECALLED.kept and len(posts) == 2
+    posts.take(ONE, DURABLE)
+    assert posts.find(ONE) is DURABLE and posts.find(TWO) is RECALLED
 
 
 def test_a_full_memory_of_posts_is_a_few_megabytes() -> None:

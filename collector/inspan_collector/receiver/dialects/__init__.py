@@ -3,10 +3,19 @@
 from typing import Final
 
 from inspan.wire import SGP_BATCH, SPANS, TRACES
-from inspan_collector.receiver.dialects import otlp, sgp, spans
-from inspan_collector.receiver.dialects.dialect import Dialect, Reading, Refusal
+from inspan_collector.receiver.dialects import liveness, otlp, sgp, spans
+from inspan_collector.receiver.dialects.dialect import Dialect, Reading, Refusal, Refuses
 
-__all__ = ["NAMES", "ROUTES", "Dialect", "Reading", "Refusal"]
+__all__ = ["NAMES", "ROUTES", "Dialect", "Reading", "Refusal", "Refuses", "refusing"]
 
 ROUTES: Final[dict[str, Dialect]] = {TRACES: otlp, SPANS: spans, SGP_BATCH: sgp}
-NAMES: Final = (*(dialect.name for dialect in ROUTES.values()), "unknown")  # unknown: HTTP that no dialect knows
+# unknown: HTTP that no dialect knows
+NAMES: Final = (*(dialect.name for dialect in ROUTES.values()), liveness.name, "unknown")
+
+
+def refusing(path: str) -> Refuses | None:
+    """Whose words a refusal under this path wants; None where nobody has the path."""
+    dialect = ROUTES.get(path)
+    if dialect is None and liveness.read_path(path) is not None:
+        return liveness
+    return dialect

@@ -23,11 +23,19 @@ class Refusal(msgspec.Struct, frozen=True):
     message: str
 
 
-class Dialect(Protocol):
-    """One way in. The modules of this package are dialects."""
+class Refuses(Protocol):
+    """Who has a name in the books, and words of its own for a refusal."""
 
     @property
     def name(self) -> str: ...
+
+    def failure(self, content_type: str, refusal: Refusal) -> tuple[str, bytes]:
+        """(content type, body) of a refusal, in the shape that this dialect's clients read."""
+        ...
+
+
+class Dialect(Refuses, Protocol):
+    """One way in. The modules of this package are dialects."""
 
     @property
     def methods(self) -> frozenset[str]: ...
@@ -48,8 +56,4 @@ class Dialect(Protocol):
 
     def success(self, content_type: str, reading: Reading, culled: int, message: str) -> tuple[int, str, bytes]:
         """(status, content type, body) for spans taken. culled: spans of the request that were refused, with why."""
-        ...
-
-    def failure(self, content_type: str, refusal: Refusal) -> tuple[str, bytes]:
-        """(content type, body) of a refusal, in the shape that this dialect's clients read."""
         ...
