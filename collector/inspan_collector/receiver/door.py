@@ -91,9 +91,9 @@ class Door(Admitting):
         except UnsupportedEncoding as error:
             return self._refuse(head, Refusal(415, "unsupported", str(error)))
         except TooLarge:
-            return self.too_large(head) if self._room() == self.limits.max_request_bytes else self.no_memory(head)
+            return self.too_large(head) if self._room() == self.limits.max_request_bytes else self._no_room(head)
         except NoRoom:
-            return self.no_memory(head)
+            return self._no_room(head)
         if len(reading.body) > self.limits.max_span_bytes:
             return self._take_culled(head, dialect, content_type, reading)
         return self._take(head, dialect, content_type, reading)

@@ -9,7 +9,7 @@ import msgspec
 from inspan.wire import AGENT, CUSTODY, QUEUE_FILL, SEQUENCE
 from inspan_collector.ledger import QueueRefusal, Reception
 from inspan_collector.receiver.answer import Answer
-from inspan_collector.receiver.dialects import NAMES, ROUTES, Dialect, Refusal, refusing
+from inspan_collector.receiver.dialects import NAMES, ROUTES, Dialect, Refusal, liveness, refusing
 from inspan_collector.receiver.dialects import spans as spans_dialect
 from inspan_collector.receiver.seam import Head
 
@@ -49,8 +49,13 @@ class Refusing:
         message = f"the body is over {self.limits.max_request_bytes} bytes; send fewer spans in a request"
         return self._refuse(head, Refusal(413, "too_large", message))
 
-    def no_memory(self, head: Head) -> Answer:
-        """The byte budget is spent."""
+    def no_memory(self, head: Head) -> Answer | None:
+        """The byte budget is spent. None for what agents tell of themselves."""
+        # They lose spans just then, and some end: with 16 KiB on each connection they are heard.
+        small = head.body_size is not None and liveness.read_path(head.path) is not None
+        return None if small else self._no_room(head)
+
+    def _no_room(self, head: Head) -> Answer:
         return self._full(head, "queue_full", 0)
 
     def malformed(self, why: str) -> Answer:

@@ -35,7 +35,7 @@ class Rollcall:
 
     def admit(self, head: Head, call: Call) -> Answer | None:
         """Refuse what the head alone shows to be hopeless."""
-        # Whoever speaks lives, also where memory has no room for what it says; and this is a connection of its own.
+        # Whoever speaks lives, also where what it says is refused; and this is a connection of its own.
         head.agent.known = self.registry.hear(call.id)
         if head.method not in liveness.methods:
             refusal = Refusal(405, "not_found", f"{head.method} is not possible on {head.path[:80]}; use POST")

@@ -42,8 +42,8 @@ class Door(Protocol):
     def too_large(self, head: Head) -> Answer:
         """The body is, or has grown, over the limit of a request."""
 
-    def no_memory(self, head: Head) -> Answer:
-        """The byte budget has no room for this body now."""
+    def no_memory(self, head: Head) -> Answer | None:
+        """The byte budget has no room for this body now. None: it is so small that it is held all the same."""
 
     def malformed(self, why: str) -> Answer:
         """Not HTTP that we understand. The connection ends with this answer, as with all below."""

@@ -217,7 +217,26 @@ async def test_a_post_is_a_sign_of_life_even_where_it_is_refused(tmp_path: Path)
         assert said == ["agent_lost", "agent_back"]  # what is repeated within a minute is counted
 
 
-async def test_a_beat_that_memory_has_no_room_for_is_a_sign_of_life(tmp_path: Path) -> None:
+async def test_agents_are_heard_when_memory_is_full(tmp_path: Path) -> None:
+    async with Running(tmp_path) as running:
+        await register(running)
+        memory = running.service.memory
+        room = memory.custody_limit - memory.custody
+        assert memory.reserve(room)
+        assert (await running.post(otlp("a"))).status == 429
+        assert (await call(running, "/v1/agents/a1/heartbeat", body(recorded=3, queued=3))).status == 204
+        said = raw(body(recorded=3, dropped={"exit": 3}), "/v1/agents/a1/complete", content_type=JSON)
+        async with running.client() as client:
+            for part in (said[:-20], said[-20:-7]):
+                await client.send_all(part)
+                await asyncio.sleep(0.01)  # so that it comes in pieces; where it does not, less is tested
+            assert (await client.ask(said[-7:])).status == 204
+        assert agents(running)["a1"].dropped == {"exit": 3}
+        memory.release(room)
+        assert memory.custody == 0
+
+
+async def test_a_beat_of_unknown_size_is_refused_when_memory_is_full_and_is_a_sign_of_life(tmp_path: Path) -> None:
     async with Running(tmp_path) as running:
         await register(running)
         agent = agents(running)["a1"]
@@ -225,7 +244,9 @@ async def test_a_beat_that_memory_has_no_room_for_is_a_sign_of_life(tmp_path: Pa
         memory = running.service.memory
         room = memory.custody_limit - memory.custody
         assert memory.reserve(room)
-        assert (await call(running, "/v1/agents/a1/heartbeat")).status == 429
+        async with running.client() as client:
+            extra = "content-type: application/json\r\n"
+            assert (await client.ask(chunked(b"{}", path="/v1/agents/a1/heartbeat", extra=extra))).status == 429
         memory.release(room)
         assert agent.state is RUNNING
 
