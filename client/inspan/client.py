@@ -102,14 +102,15 @@ class Client:
         """
         life = self.life
         try:
-            encoded = life.encode(span)
+            try:
+                encoded = life.encode(span)
+            except Unencodable as error:
+                return life.lose(error.reason)
             if not life.started:
                 life.start()
             return life.put((JSON, encoded, len(encoded)))
-        except Unencodable as error:
-            return life.lose(error.reason)
-        except Exception:  # noqa: BLE001  no room for one more call on the stack, say: so this one makes none
-            life.buffer.aside.append("unencodable")
+        except (RecursionError, MemoryError):  # no room for one more call on the stack: so this makes none
+            life.buffer.aside += ("unencodable",)
             return False
 
     def span(
