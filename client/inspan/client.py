@@ -91,6 +91,7 @@ class Client:
     def __del__(self) -> None:
         if hasattr(self, "life"):
             self.life.end(time.monotonic() + PATIENCE)
+            leaving.depart(self.life)
 
     # Recording
 
@@ -154,7 +155,8 @@ class Client:
         """
         self.life.end(time.monotonic() + timeout)
         self.life.wait()
-        return self.life.buffer.dropped["exit"] == 0
+        counts = self.life.buffer.counts()
+        return not (counts.dropped["exit"] or counts.queued or counts.in_flight)
 
     def stats(self) -> Stats:
         """The account of this client in this process."""
