@@ -16,7 +16,7 @@ from inspan.life import Life, Terms
 from inspan.span import Span
 from inspan.spanning import Spanning
 from inspan.version import __version__
-from inspan.wire import places
+from inspan.wire import MAX_SOCKET_PATH, places
 
 MAX_BYTES: Final = 8 * 1024 * 1024  # half a minute of a busy agent's spans, and nothing in a pod of 512 MiB
 MAX_SPAN_BYTES: Final = 4 * 1024 * 1024  # the sidecar's own limit, limits.max_span_bytes
@@ -71,10 +71,12 @@ class Client:
         starts: bool = True,
         close_at_exit: bool = True,
     ) -> None:
+        if max_bytes <= 0 or not linger >= 0:
+            raise ValueError(f"max_bytes {max_bytes} must be over 0, and linger {linger} not under 0")
         self.starts = starts
         self.terms = Terms(
-            places=places() if socket is None else [Path(socket)],
-            service=service or os.environ.get("OTEL_SERVICE_NAME") or Path(sys.argv[0] or "python").name,
+            places=places() if socket is None else [_reachable(Path(socket))],
+            service=service or os.environ.get("OTEL_SERVICE_NAME") or Path([*sys.argv, ""][0] or "python").name,
             version=__version__,
             max_bytes=max_bytes,
             max_span_bytes=min(MAX_SPAN_BYTES, max_bytes // 2),
@@ -132,8 +134,10 @@ class Client:
         `trace_id`. trace_id: default: the parent's, or a new one. input, output: objects or arrays; anything else
         becomes `{"value": ...}`.
         """
-        every = self._metadata
-        return Spanning(self, (name, type, input, {**every, **metadata} if metadata else every), parent, trace_id)
+        words = self._metadata
+        if metadata:
+            words = {**words, **(metadata if isinstance(metadata, Mapping) else {"value": metadata})}
+        return Spanning(self, (name, type, input, words), parent, trace_id)
 
     def offer(self, entry: Entry) -> bool:
         """Keep a span that is encoded already; see `inspan.dialects`. False: dropped, and counted."""
@@ -198,3 +202,11 @@ class Client:
             self.life.wait()
         else:
             self.life.flush(deadline - time.monotonic())
+
+
+def _reachable(path: Path) -> Path:
+    """Absolute, since the agent may change its directory. Raises ValueError for one that no socket can have."""
+    path = path.absolute()
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH or "\0" in str(path):
+        raise ValueError(f"no socket can be at {str(path)!r}: {MAX_SOCKET_PATH} bytes at most")
+    return path
