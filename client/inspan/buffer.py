@@ -7,15 +7,17 @@ call of the same thread. Such a call leaves its entry aside, and the call that i
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from math import inf
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 import msgspec
 
 from inspan.dialects import Entry
 from inspan.wire import DROPPED
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 OVERHEAD: Final = 128  # bytes an entry takes beside its text: a tuple, the head of a bytes object, a place in a deque
 
@@ -81,97 +83,108 @@ class Buffer:
             try:
                 self._inside = True
                 return self._put(entry)
-            finally:
-                if self.aside:
-                    self._leave()
-                self._inside = False
+            finally:  # a Ctrl-C may come at the start of any call, so what must happen is none
+                try:
+                    if self.aside:
+                        self._take_in()
+                finally:
+                    self._inside = False
 
     def lose(self, reason: str) -> None:
         """Count a span that was recorded and never came so far. reason: one of wire.DROPPED."""
         with self._lock:
             if self._inside:
                 self.aside.append(reason)
-                return
-            try:
-                self._inside = True
-                self._lose(reason)
-            finally:
-                self._leave()
+            else:
+                self._alone(self._lose, reason)
 
     # For who sends
 
     def take(self, max_bytes: int) -> list[Entry]:
         """The oldest entries of one dialect: at most so many bytes, but at least one. They are in flight then."""
-        taken: list[Entry] = []
-        size = 0
-        entries = self._entries
-        with self._alone():
-            while entries:
-                dialect, _, length = entries[0]
-                if taken and (size + length > max_bytes or dialect is not taken[0][0]):
-                    break
-                size += length
-                taken.append(entries.popleft())
-            self.in_flight += len(taken)
-            self.in_flight_bytes += size + OVERHEAD * len(taken)
-            self._ring_at = self.in_flight_bytes + self.full
-        return taken
+        return self._alone(self._take, max_bytes)
 
     def settle(self, entries: list[Entry], refused: int = 0) -> None:
         """The sidecar has had these: all but `refused` of them are its own now."""
-        with self._alone():
-            self._free(entries)
-            self.accepted += len(entries) - refused
-            self.dropped["refused"] += refused
+        self._alone(self._settle, entries, refused, "refused")
 
     def drop(self, entries: list[Entry], reason: str) -> None:
         """Give up on what was taken."""
-        with self._alone():
-            self._free(entries)
-            self.dropped[reason] += len(entries)
+        self._alone(self._settle, entries, len(entries), reason)
 
     def rest(self) -> bool:
         """Whether there is nothing to send. If so, the next entry rings."""
-        with self._alone():
-            resting = not self._entries
-            self._ring_at = 0 if resting else self.in_flight_bytes + self.full
-            return resting
+        return self._alone(self._rest)
 
     def close(self) -> None:
         """Take no more: what comes from now on is dropped as `closed`."""
-        with self._alone():
-            self.closed = True
+        self.closed = True
 
     def counts(self) -> Counts:
         """All of one moment."""
-        with self._alone():
-            entered = self.left + self.in_flight + len(self._entries)
-            return Counts(
-                recorded=entered + self._lost_outside,
-                accepted=self.accepted,
-                queued=len(self._entries),
-                in_flight=self.in_flight,
-                held_bytes=self.held_bytes,
-                dropped=dict(self.dropped),
-                entered=entered,
-                left=self.left,
-            )
+        return self._alone(self._counts)
 
     # With the lock
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Nothing changes but by the caller, whom an interruption leaves its entries aside."""
+    def _alone(self, do: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
+        """Nothing changes but by the call, whom an interruption leaves its entries aside. Not a context of our own: a
+        Ctrl-C between its end and the lock's would leave the lock held."""
         with self._lock:
             nested = self._inside  # of a signal handler that asks for the counts
-            self._inside = True
             try:
-                if not nested:
+                self._inside = True
+                if self.aside and not nested:
                     self._take_in()
-                yield
+                return do(*args, **named)
             finally:
-                if not nested:
-                    self._leave()
+                try:
+                    if self.aside and not nested:
+                        self._take_in()
+                finally:
+                    self._inside = nested
+
+    def _take(self, max_bytes: int) -> list[Entry]:
+        taken: list[Entry] = []
+        size = 0
+        entries = self._entries
+        while entries:
+            dialect, _, length = entries[0]
+            if taken and (size + length > max_bytes or dialect is not taken[0][0]):
+                break
+            size += length
+            taken.append(entries.popleft())
+        self.in_flight += len(taken)
+        self.in_flight_bytes += size + OVERHEAD * len(taken)
+        self._ring_at = self.in_flight_bytes + self.full
+        return taken
+
+    def _settle(self, entries: list[Entry], lost: int, reason: str) -> None:
+        size = sum(length for _, _, length in entries) + OVERHEAD * len(entries)
+        self.held_bytes -= size
+        self.in_flight_bytes -= size
+        self.in_flight -= len(entries)
+        self.left += len(entries)
+        self._ring_at = min(self._ring_at, self.in_flight_bytes + self.full)
+        self.accepted += len(entries) - lost
+        self.dropped[reason] += lost
+
+    def _rest(self) -> bool:
+        resting = not self._entries
+        self._ring_at = 0 if resting else self.in_flight_bytes + self.full
+        return resting
+
+    def _counts(self) -> Counts:
+        entered = self.left + self.in_flight + len(self._entries)
+        return Counts(
+            recorded=entered + self._lost_outside,
+            accepted=self.accepted,
+            queued=len(self._entries),
+            in_flight=self.in_flight,
+            held_bytes=self.held_bytes,
+            dropped=dict(self.dropped),
+            entered=entered,
+            left=self.left,
+        )
 
     def _put(self, entry: Entry) -> bool:
         held = self.held_bytes + entry[2] + OVERHEAD
@@ -179,37 +192,29 @@ class Buffer:
             self._lose("closed" if self.closed else "buffer_full")
             return False
         self.held_bytes = held
-        self._entries.append(entry)
+        try:
+            self._entries.append(entry)
+        except (RecursionError, MemoryError):
+            self.held_bytes -= entry[2] + OVERHEAD
+            raise
         if held >= self._ring_at:
-            self._ring_at = inf
-            self._ring()
+            try:
+                self._ring()
+                self._ring_at = inf
+            except RecursionError:  # it is kept all the same, and the next one rings
+                pass
         return True
 
     def _lose(self, reason: str) -> None:
         self._lost_outside += 1
         self.dropped[reason] += 1
 
-    def _leave(self) -> None:
-        """Something may still come between the last look and the end: the next call has it."""
-        try:
-            if self.aside:
-                self._take_in()
-        finally:
-            self._inside = False
-
     def _take_in(self) -> None:
-        """What came in the midst of a call."""
+        """What came in the midst of a call. Something may still come between the last look and the end: the next call
+        has it."""
         while self.aside:
             aside = self.aside.popleft()
             if isinstance(aside, str):
                 self._lose(aside)
             else:
                 self._put(aside)
-
-    def _free(self, entries: list[Entry]) -> None:
-        size = sum(length for _, _, length in entries) + OVERHEAD * len(entries)
-        self.held_bytes -= size
-        self.in_flight_bytes -= size
-        self.in_flight -= len(entries)
-        self.left += len(entries)
-        self._ring_at = min(self._ring_at, self.in_flight_bytes + self.full)

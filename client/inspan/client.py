@@ -74,7 +74,7 @@ class Client:
         self.starts = starts
         self.terms = Terms(
             places=places() if socket is None else [_place(socket)],
-            service=service or os.environ.get("OTEL_SERVICE_NAME") or Path(sys.argv[0] or "python").name,
+            service=service or os.environ.get("OTEL_SERVICE_NAME") or Path([*sys.argv, ""][0] or "python").name,
             version=__version__,
             max_bytes=max_bytes,
             max_span_bytes=min(MAX_SPAN_BYTES, max_bytes // 2),
@@ -91,6 +91,7 @@ class Client:
     def __del__(self) -> None:
         if hasattr(self, "life"):
             self.life.end(time.monotonic() + PATIENCE)
+            leaving.depart(self.life)
 
     # Recording
 
@@ -102,14 +103,15 @@ class Client:
         """
         life = self.life
         try:
-            encoded = life.encode(span)
+            try:
+                encoded = life.encode(span)
+            except Unencodable as error:
+                return life.lose(error.reason, str(error))
             if not life.started:
                 life.start()
             return life.put((JSON, encoded, len(encoded)))
-        except Unencodable as error:
-            return life.lose(error.reason, str(error))
-        except Exception:  # noqa: BLE001  no room for one more call on the stack, say: so this one makes none
-            life.buffer.aside.append("unencodable")
+        except (RecursionError, MemoryError):  # no room for one more call on the stack: so this makes none
+            life.buffer.aside += ("unencodable",)
             return False
 
     def span(
@@ -130,8 +132,10 @@ class Client:
         `trace_id`. trace_id: default: the parent's, or a new one. input, output: objects or arrays; anything else
         becomes `{"value": ...}`.
         """
-        every = self._metadata
-        return Spanning(self, (name, type, input, {**every, **metadata} if metadata else every), parent, trace_id)
+        words = self._metadata
+        if metadata:
+            words = {**words, **(metadata if isinstance(metadata, Mapping) else {"value": metadata})}
+        return Spanning(self, (name, type, input, words), parent, trace_id)
 
     def offer(self, entry: Entry) -> bool:
         """Keep a span that is encoded already; see `inspan.dialects`. False: dropped, and counted."""
@@ -153,7 +157,8 @@ class Client:
         """
         self.life.end(time.monotonic() + timeout)
         self.life.wait()
-        return self.life.buffer.dropped["exit"] == 0
+        counts = self.life.buffer.counts()
+        return not (counts.dropped["exit"] or counts.queued or counts.in_flight)
 
     def stats(self) -> Stats:
         """The account of this client in this process."""
@@ -198,8 +203,9 @@ class Client:
 
 
 def _place(socket: str | os.PathLike[str]) -> Path:
-    """Raises ValueError. What the environment says instead is not worth ending an agent for: it is logged."""
-    length = len(os.fsencode(socket))
-    if length > MAX_SOCKET_PATH:
-        raise ValueError(f"socket: a path of {length} bytes, and the kernel takes {MAX_SOCKET_PATH}")
-    return Path(socket)
+    """Absolute, since the agent may change its directory. Raises ValueError for one that no socket can have: what the
+    environment says is not worth ending an agent for, and is logged."""
+    path = Path(socket).absolute()
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH or "\0" in str(path):
+        raise ValueError(f"socket: {str(path)!r} is no path that a socket can have; at most {MAX_SOCKET_PATH} bytes")
+    return path

@@ -85,10 +85,14 @@ class Connection:
         self._deadline = self._clock() + timeout
         received = b""
         try:
-            self._send(sock, head, body)
+            self._expect_nothing(sock)
+            whole = self._send(sock, head, body)
             while b"\r\n\r\n" not in received and len(received) <= MAX_HEAD:
                 received += self._receive(sock)
-            return self._read(sock, received)
+            answer = self._read(sock, received)
+            if not whole:
+                self.close()
+            return answer
         except OSError as error:
             self.close()
             timed_out = isinstance(error, BlockingIOError | TimeoutError)
@@ -113,13 +117,33 @@ class Connection:
             with contextlib.suppress(OSError):  # it ended by itself
                 sock.shutdown(socket.SHUT_RDWR)
 
-    def _send(self, sock: socket.socket, head: bytes, body: bytes) -> None:
-        _within(sock, socket.SO_SNDTIMEO, self._left())
-        if len(body) <= ONE_WRITE:
-            sock.sendall(head + body)
-        else:
-            sock.sendall(head)
-            sock.sendall(body)
+    def _expect_nothing(self, sock: socket.socket) -> None:
+        """Bytes that came since the last answer would pass for the next one. Raises ConnectionResetError."""
+        if not self._used:
+            return
+        with contextlib.suppress(BlockingIOError):
+            more = sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            raise ConnectionResetError("the sidecar spoke unasked" if more else "the sidecar ended the connection")
+
+    def _send(self, sock: socket.socket, head: bytes, body: bytes) -> bool:
+        """False: it did not want all of it. It may have answered all the same, as to what is too large."""
+        try:
+            if len(body) <= ONE_WRITE:
+                self._push(sock, head + body)
+            else:
+                self._push(sock, head)
+                self._push(sock, body)
+        except (BrokenPipeError, ConnectionResetError):
+            return False
+        return True
+
+    def _push(self, sock: socket.socket, content: bytes) -> None:
+        """In pieces, since the kernel's timeout is anew for each it takes. Without SIGPIPE, which ends an agent that
+        has its default back."""
+        view = memoryview(content)
+        while view:
+            _within(sock, socket.SO_SNDTIMEO, self._left())
+            view = view[sock.send(view[:ONE_WRITE], socket.MSG_NOSIGNAL) :]
 
     def _receive(self, sock: socket.socket) -> bytes:
         _within(sock, socket.SO_RCVTIMEO, self._left())
@@ -180,8 +204,8 @@ def _connect(place: Path, timeout: float) -> socket.socket:
 def _trust(place: Path) -> None:
     """In a directory that everybody may write to, only our own or root's: others could listen for what spans say.
     Raises OSError."""
-    directory = place.parent.stat()
-    shared = place.parent.parent.stat().st_mode & stat.S_ISVTX  # as /tmp is
+    directory = place.parent.lstat()  # a link counts as who made it
+    shared = place.parent.parent.stat().st_mode & (stat.S_ISVTX | stat.S_IWOTH)  # as /tmp is
     if shared and directory.st_uid not in (0, os.getuid()):
         raise PermissionError(
             None, f"{place.parent} belongs to user {directory.st_uid}, and anybody could have made it"

@@ -47,6 +47,7 @@ class Delivery:
         self.reposts = 0
         self._say = say
         self._numbers = 0
+        self._stale = False  # the last try was
         self._post: Post | None = None
         self._parts: deque[list[Entry]] = deque()  # halves of what was refused, in order, in flight
 
@@ -88,6 +89,7 @@ class Delivery:
             return
         self.backoff.reset()
         self.not_before = now
+        self._stale = False
         self._post = None
         if isinstance(found, Refused):
             self._refuse(post.entries, found.why)
@@ -95,9 +97,11 @@ class Delivery:
             self._take(post, answer)
 
     def failed(self, now: float, *, stale: bool = False) -> None:
-        """No answer. stale: of a connection that was idle, where the sidecar need not have been asked at all."""
-        if not stale:
+        """No answer. stale: of a connection that was idle, where the sidecar need not have been asked at all: it is
+        tried again at once, but once, since a sidecar may end each connection at our second request."""
+        if not stale or self._stale:
             self._rest(now, None)
+        self._stale = stale
 
     def abandon(self, reason: str) -> None:
         """Give up on everything."""

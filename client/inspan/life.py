@@ -2,7 +2,6 @@
 
 import _thread
 import os
-import threading
 from pathlib import Path
 from typing import Final
 
@@ -55,7 +54,6 @@ class Life:
         self.sender = Sender(self.buffer, liveness, terms.places, self.bell, terms.linger)
         self.put = self.buffer.put
         self.started = False
-        self._starting = threading.Lock()
 
     def __repr__(self) -> str:
         return f"<Life {self.agent} {self.buffer!r}>"
@@ -76,7 +74,7 @@ class Life:
 
     def flush(self, timeout: float) -> bool:
         """See Client.flush."""
-        return not self.started or self.sender.flush(timeout)
+        return self.sender.flush(timeout) if self.started else not self.buffer.counts().queued
 
     def end(self, deadline: float) -> None:
         """Take no more, send what there is, and end at `deadline` (monotonic seconds). Does not wait."""
@@ -85,11 +83,16 @@ class Life:
 
     def wait(self) -> None:
         """Until that end."""
-        if self.started:
-            self.sender.wait()
-        elif self.buffer.counts().recorded:
-            self.started = True
+        if not self.started:
+            if not self.buffer.counts().recorded:
+                return
             self.sender.run()  # there is no thread, and there may be none any more
+        self.sender.wait()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing more to wait for."""
+        return self.sender.is_over or not (self.started or self.buffer.counts().recorded)
 
     def forget_parent(self) -> None:
         """In a forked child: end our half of a connection that is the parent's."""
@@ -97,17 +100,12 @@ class Life:
 
     def start(self) -> None:
         """Have the thread started, without waiting for it as threading.Thread would. It is not joined at exit."""
-        if not self._starting.acquire(blocking=False):
-            return
         try:
-            if not self.started:
-                _thread.start_new_thread(self.sender.run, ())
-                self.started = True
-                leaving.arm()
+            leaving.arm()
+            _thread.start_new_thread(self.sender.run, ())  # of two that start at once, one goes home
+            self.started = True
         except RuntimeError:  # no thread is to be had, or the interpreter ends: the next span tries again, or the exit
             pass
-        finally:
-            self._starting.release()
 
     def _note(self, what: str) -> None:
         self.noted[what] += 1

@@ -28,6 +28,7 @@ class Liveness:
         self.version = version
         self.registered = False
         self.due = 0.0  # time of the next beat
+        self._forgotten = False  # it was, since we registered, and again on one connection it would be each time
         self._reported = {"recorded": 0, "dropped": dict[str, int]()}  # what a sidecar has confirmed to have counted
         self._told = self._reported
         self._path = AGENTS
@@ -38,6 +39,7 @@ class Liveness:
     def connected(self) -> None:
         """On a new connection, which may be to a new sidecar."""
         self.due = 0.0
+        self._forgotten = False
 
     def beat(self, counts: Counts) -> tuple[str, bytes]:
         """(path, body) of what is to be said now: who we are, or that we live."""
@@ -60,7 +62,9 @@ class Liveness:
                 self._reported = self._told
         elif answer.status == UNKNOWN and self._path != AGENTS:
             self.registered = False
-            self.due = now
+            if not self._forgotten:
+                self.due = now
+            self._forgotten = True
 
     def _say(self, path: str, words: dict[str, object]) -> tuple[str, bytes]:
         self._path = path

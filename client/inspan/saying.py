@@ -3,6 +3,7 @@
 Called by the sending thread alone: a log may be slow, and the agent does not wait.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Final
 
@@ -29,7 +30,17 @@ class Saying:
             self._kinds[kind] = (until, kept_back + 1)
             return
         self._kinds[kind] = (now + QUIET, 0)
-        import logging  # 5 ms that most agents have spent already, and some never need to
-
         more = f" ({kept_back} more of this kind lately)" if kept_back else ""
-        getattr(logging.getLogger("inspan"), LEVELS.get(kind, "warning"))("%s%s", message, more)
+        try:
+            _log(LEVELS.get(kind, "warning"), f"{message}{more}")
+        except Exception:  # noqa: BLE001  the agent's own log handlers run in here, and spans must go on
+            return
+
+
+def _log(level: str, line: str) -> None:
+    """Import nothing: a fork in the midst of it would leave a child that can never import the same."""
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        getattr(logging.getLogger("inspan"), level)("%s", line)
+    elif level == "warning" and sys.stderr is not None:  # as logging does where nobody configured it
+        sys.stderr.write(f"{line}\n")

@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from inspan.saying import Saying
 from inspan.wire import AGENT, SEQUENCE
 
 ASK: Final = 10.0  # s for one answer; a sidecar answers within a millisecond, or is stopped
+CONNECT: Final = 0.25  # s; it takes none, unless a sidecar that is stopped has its backlog full
 FAREWELL: Final = 0.25  # s of a close's time that are kept for telling the counts, where spans do not get through
 LOSSES: Final = 1.0  # s between two looks at what was dropped, to say it
 
@@ -40,6 +42,9 @@ class Sender:
         self.delivery = Delivery(buffer, Backoff(random.random), self.saying.say)
         self.deadline: float | None = None  # monotonic seconds at which all is over; None while it goes on
         self.ended = Bell()
+        self.is_over = False
+        self._parting = False
+        self._alone = threading.Lock()  # held for ever by the one thread that runs this
         self.waiters: list[tuple[int, Bell]] = []  # who waits for how many entries to have left
         self.whys = {
             "buffer_full": f"the sidecar took too little, and {buffer.max_bytes} bytes wait (max_bytes)",
@@ -57,11 +62,12 @@ class Sender:
         """Wait until all that came so far has left. Whether it did, and the sidecar took all of it."""
         before = self.buffer.counts()
         waiter = (before.entered, Bell())
-        self.waiters.append(waiter)
-        self.hasten()
-        left = before.left >= before.entered or waiter[1].wait(timeout)
-        with contextlib.suppress(ValueError):
-            self.waiters.remove(waiter)
+        try:
+            self.waiters.append(waiter)
+            self.hasten()
+            left = before.left >= before.entered or waiter[1].wait(timeout)
+        finally:
+            self._dismiss(waiter)
         after = self.buffer.counts()
         lost = after.left - after.accepted - (before.left - before.accepted)
         return left and after.left >= before.entered and lost == 0
@@ -78,15 +84,22 @@ class Sender:
 
     def wait(self) -> None:
         """Until it has ended, or its deadline."""
-        if self.deadline is None or self.ended.wait(self.deadline - FAREWELL - _now()):
+        if self.deadline is None or self.is_over:
             return
-        self.connection.abort()  # of an answer that does not come
-        self.ended.wait(self.deadline - _now())
+        heard = self.ended.wait(self.deadline - FAREWELL - _now())
+        if not heard:
+            if not self._parting:
+                self.connection.abort()  # of an answer that does not come
+            heard = self.ended.wait(self.deadline - _now())
+        if heard:
+            self.ended.ring()  # for whoever waits beside us
 
     # The thread
 
     def run(self) -> None:
-        """Until it is told to end, and has."""
+        """Until it is told to end, and has. Once: another thread that comes here goes home."""
+        if not self._alone.acquire(blocking=False):
+            return
         try:
             while not self._done():
                 try:
@@ -97,6 +110,7 @@ class Sender:
             self._part()
         finally:
             self.connection.close()
+            self.is_over = True
             self.ended.ring()
 
     def _done(self) -> bool:
@@ -122,7 +136,7 @@ class Sender:
         """For a time of rest to pass, for company, or for anything to do."""
         rest = self.delivery.not_before - _now()
         if rest > 0:
-            self.bell.wait(rest)
+            self.bell.wait(rest if self.deadline is None else min(rest, self._time_left()))
             return
         if self._hurried() or self.bell.wait(self.linger) or not self.buffer.rest():
             return
@@ -140,8 +154,9 @@ class Sender:
         if _now() < self.delivery.not_before:
             return
         self._connect()
-        while self.liveness.due <= _now():
-            self._beat()
+        for _ in range(2):  # who we are, and that we live. No more: spans must go even where we are never known
+            if self.liveness.due <= _now():
+                self._beat()
         post = self.delivery.next()
         if post is not None:
             self.delivery.answered(self._post(post), _now())
@@ -149,7 +164,7 @@ class Sender:
     def _connect(self) -> None:
         if self.connection.is_open:
             return
-        self.connection.open(self._time_left())
+        self.connection.open(CONNECT)
         self.liveness.connected()
         self.saying.say("connected", f"connected to the sidecar at {self.connection.at}")
 
@@ -158,17 +173,26 @@ class Sender:
 
     def _part(self) -> None:
         """Give up on what is left, and say how much that is."""
+        self._parting = True
         self.delivery.abandon("exit")
         self._tell()
-        try:
-            self._connect()
-            if not self.liveness.registered:
-                self._beat()
-            self._tell_of_us(*self.liveness.completion(self.buffer.counts()))
-        except (Unreachable, Broken) as error:
-            self.saying.say("untold", f"the sidecar could not be told how this agent ended: {error}")
+        told: Exception | None = None
+        for _ in range(2):  # the first may meet a connection that was just ended, by `wait` or the sidecar
+            try:
+                self._take_leave()
+                break
+            except (Unreachable, Broken) as error:
+                told = error
+        else:
+            self.saying.say("untold", f"the sidecar could not be told how this agent ended: {told}")
         self._losses = (0.0, self._losses[1])
         self._say_losses()
+
+    def _take_leave(self) -> None:
+        self._connect()
+        if not self.liveness.registered:
+            self._beat()
+        self._tell_of_us(*self.liveness.completion(self.buffer.counts()))
 
     # Requests
 
@@ -178,14 +202,19 @@ class Sender:
             f"POST {dialect.path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {dialect.content_type}\r\n"
             f"{AGENT}: {self.liveness.agent}\r\n{SEQUENCE}: {post.number}\r\ncontent-length: {len(post.body)}\r\n\r\n"
         )
-        return self.connection.ask(head.encode(), post.body, self._time_left())
+        return self._ask(head, post.body, self._time_left())
 
     def _tell_of_us(self, path: str, body: bytes) -> Answer:
         head = (
             f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\n\r\n"
         )
-        return self.connection.ask(head.encode(), body, max(self._time_left(), FAREWELL))
+        return self._ask(head, body, max(self._time_left(), FAREWELL))
+
+    def _ask(self, head: str, body: bytes, timeout: float) -> Answer:
+        if not self.connection.is_open:  # the last answer was its last
+            self.connection.open(CONNECT)
+        return self.connection.ask(head.encode(), body, timeout)
 
     def _time_left(self) -> float:
         """Seconds for one answer, or until the last words are due."""
@@ -196,6 +225,11 @@ class Sender:
     def _tell(self) -> None:
         for waiter in [each for each in self.waiters if each[0] <= self.buffer.left]:
             waiter[1].ring()
+            self._dismiss(waiter)
+
+    def _dismiss(self, waiter: tuple[int, Bell]) -> None:
+        with contextlib.suppress(ValueError):  # the other thread was first
+            self.waiters.remove(waiter)
 
     def _say_losses(self) -> None:
         then, known = self._losses

@@ -36,7 +36,8 @@ class Span(msgspec.Struct, omit_defaults=True, kw_only=True):
     def fail(self, error: BaseException) -> None:
         """Say that it failed: status ERROR, with the error's type and message, and where it was raised."""
         self.status = "ERROR"
-        self.metadata = {**self.metadata, "error": True, **told(error)}
+        known: Any = self.metadata  # the agent's
+        self.metadata = {**(known if isinstance(known, dict) else {"value": known}), "error": True, **told(error)}
 
 
 CURRENT: Final[ContextVar[Span | None]] = ContextVar("inspan_span", default=None)

@@ -6,12 +6,13 @@ House rule: an exception of the agent passes through as if we were not there.
 import functools
 import inspect
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import Callable
 from contextvars import Token
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
+from inspan import around
 from inspan.span import CURRENT, Span, new_id, new_trace
 
 P = ParamSpec("P")
@@ -19,6 +20,7 @@ R = TypeVar("R")
 
 
 Words = tuple[str, str | None, Any, dict[str, Any]]  # name, type, input, metadata
+_Open = tuple[Span, "Token[Span | None] | None", float, object]  # began, and in which life
 
 
 class Recorder(Protocol):
@@ -41,7 +43,7 @@ class Spanning:
     a new one.
     """
 
-    __slots__ = ("_began", "_life", "_parent", "_recorder", "_span", "_token", "_trace_id", "_words")
+    __slots__ = ("_began", "_life", "_others", "_parent", "_recorder", "_span", "_token", "_trace_id", "_words")
 
     def __init__(self, recorder: Recorder, words: Words, parent: Span | str | None, trace_id: str | None) -> None:
         self._recorder = recorder
@@ -49,7 +51,10 @@ class Spanning:
         self._parent = parent
         self._trace_id = trace_id
         self._span: Span | None = None
+        self._began = 0.0
+        self._life: object = None
         self._token: Token[Span | None] | None = None
+        self._others: tuple[_Open, ...] = ()  # open as well, where it was entered more than once
 
     def __repr__(self) -> str:
         return f"<Spanning {self._words[0]!r} {'open' if self._span is not None else 'not entered'}>"
@@ -62,6 +67,8 @@ class Spanning:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._others:
+            self._choose()
         token, self._token = self._token, None
         if token is not None:
             try:  # noqa: SIM105  suppress() costs a tenth of a span
@@ -79,14 +86,16 @@ class Spanning:
         self.__exit__(kind, error, traceback)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        if isinstance(function, staticmethod | classmethod):  # decorated already, and not by us
+            return cast(Callable[P, R], type(function)(self(function.__func__)))
         if inspect.isasyncgenfunction(function):
-            wrapped = _around_async_generator(self, function)
+            wrapped = around.async_generator(self, function)
         elif inspect.isgeneratorfunction(function):
-            wrapped = _around_generator(self, function)
+            wrapped = around.generator(self, function)
         elif inspect.iscoroutinefunction(function):
-            wrapped = _around_coroutine(self, function)
+            wrapped = around.coroutine(self, function)
         else:
-            wrapped = _around_function(self, function)
+            wrapped = around.function(self, function)
         return cast(Callable[P, R], functools.wraps(function)(wrapped))
 
     def again(self) -> "Spanning":
@@ -107,6 +116,8 @@ class Spanning:
             input=given,
             metadata=metadata.copy(),  # each call of a decorated function has its own
         )
+        if self._span is not None:
+            self._others += ((self._span, self._token, self._began, self._life),)
         self._began = time.perf_counter()
         self._span = span
         self._life = self._recorder.life
@@ -116,28 +127,53 @@ class Spanning:
 
     def finish(self, error: BaseException | None) -> None:
         """End the span, and record it. Its end is its start and what has passed: no clock is set back in between."""
-        span, self._span = self._span, None
-        if span is None or self._life is not self._recorder.life:
+        span, life = self._span, None if self._span is None else self._life
+        passed = 0.0 if span is None else time.perf_counter() - self._began
+        self._span = None
+        if self._others:
+            *others, (self._span, self._token, self._began, self._life) = self._others
+            self._others = tuple(others)
+        if span is None or life is not self._recorder.life:
             return  # not open; or open since before a fork, where its parent process ends it
-        if error is not None and span.status is None:
-            _blame(span, error)
-        span.status = span.status or "SUCCESS"
-        span.input, span.output = _object(span.input), _object(span.output)
-        span.end_timestamp = span.start_timestamp + timedelta(seconds=time.perf_counter() - self._began)
+        try:
+            _conclude(span, error, timedelta(seconds=passed))
+        except Exception:  # noqa: BLE001  the agent may have put anything into its members; it is recorded as it is
+            span.status = "ERROR" if error is not None else "SUCCESS"
         self._recorder.record(span)
+
+    def _choose(self) -> None:
+        """Of several that are open, as in tasks that share this, leave the one that is current here."""
+        current = CURRENT.get()
+        for at, other in enumerate(self._others):
+            if other[0] is current and self._span is not None and self._span is not current:
+                rest = self._others[:at] + self._others[at + 1 :]
+                self._others = (*rest, (self._span, self._token, self._began, self._life))
+                self._span, self._token, self._began, self._life = other
+                return
 
     def _place(self) -> tuple[str, str | None]:
         """(trace, parent's id)."""
-        parent, trace_id = self._parent, self._trace_id
+        parent: Any = self._parent
+        trace_id = self._trace_id
         if isinstance(parent, str):
             return trace_id or new_trace(), parent
         if parent is None:
             parent = CURRENT.get()
             if parent is not None and trace_id is not None and parent.trace_id != trace_id:
                 parent = None
-        if parent is None:
+        above = getattr(parent, "trace_id", None), getattr(parent, "id", None)
+        if parent is None or not all(isinstance(each, str) for each in above):  # or something else than a span
             return trace_id or new_trace(), None
-        return parent.trace_id, parent.id
+        return cast(tuple[str, str], above)
+
+
+def _conclude(span: Span, error: BaseException | None, passed: timedelta) -> None:
+    start: Any = span.start_timestamp  # the agent's, perhaps
+    span.end_timestamp = start + passed if isinstance(start, datetime) else datetime.now(UTC)
+    if error is not None and span.status is None:
+        _blame(span, error)
+    span.status = span.status or "SUCCESS"
+    span.input, span.output = _object(span.input), _object(span.output)
 
 
 def _blame(span: Span, error: BaseException) -> None:
@@ -152,81 +188,3 @@ def _blame(span: Span, error: BaseException) -> None:
 def _object(value: Any) -> Any:
     """SGP takes objects, and arrays of them; anything else is the value of one."""
     return value if value is None or isinstance(value, dict | list) else {"value": value}
-
-
-def _around_function(spanning: Spanning, function: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:
-        with spanning.again():
-            return function(*args, **kwargs)
-
-    return call
-
-
-def _around_coroutine(spanning: Spanning, function: Callable[..., Any]) -> Callable[..., Any]:
-    async def call(*args: Any, **kwargs: Any) -> Any:
-        with spanning.again():
-            return await function(*args, **kwargs)
-
-    return call
-
-
-# A generator shares the context of who reads it: its span is current while it runs, and not while its reader does.
-
-
-def _around_generator(spanning: Spanning, function: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        once = spanning.again()
-        span = once.begin()
-        generator = function(*args, **kwargs)
-        step, sent = generator.send, None
-        try:
-            while True:
-                token = CURRENT.set(span)
-                try:
-                    made = step(sent)
-                finally:
-                    CURRENT.reset(token)
-                try:
-                    step, sent = generator.send, (yield made)
-                except GeneratorExit:
-                    generator.close()
-                    raise
-                except BaseException as error:  # noqa: BLE001  thrown in by the reader, and handed on
-                    step, sent = generator.throw, error
-        except StopIteration as stop:
-            once.finish(None)
-            return stop.value
-        except BaseException as error:
-            once.finish(error)
-            raise
-
-    return call
-
-
-def _around_async_generator(spanning: Spanning, function: Callable[..., Any]) -> Callable[..., Any]:
-    async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        once = spanning.again()
-        span = once.begin()
-        generator = function(*args, **kwargs)
-        step, sent = generator.asend, None
-        try:
-            while True:
-                token = CURRENT.set(span)
-                try:
-                    made = await step(sent)
-                finally:
-                    CURRENT.reset(token)
-                try:
-                    step, sent = generator.asend, (yield made)
-                except GeneratorExit:
-                    await generator.aclose()
-                    raise
-                except BaseException as error:  # noqa: BLE001  the same
-                    step, sent = generator.athrow, error
-        except StopAsyncIteration:
-            once.finish(None)
-        except BaseException as error:
-            once.finish(error)
-            raise
-
-    return call
