@@ -43,6 +43,7 @@ class Sender:
         self.waiters: list[tuple[int, Bell]] = []  # who waits for how many entries to have left
         self.whys = {
             "buffer_full": f"the sidecar took too little, and {buffer.max_bytes} bytes wait (max_bytes)",
+            "unencodable": "there was no room on the stack, or no memory, for encoding them",
             "closed": "recorded after close()",
             "exit": "the sidecar did not take them before the end",
         }  # what an operator is told of a loss, by reason; the last of its kind
@@ -78,10 +79,16 @@ class Sender:
 
     def wait(self) -> None:
         """Until it has ended, or its deadline."""
-        if self.deadline is None or self.ended.wait(self.deadline - FAREWELL - _now()):
+        if self.deadline is None or self._heard(self.deadline - FAREWELL - _now()):
             return
         self.connection.abort()  # of an answer that does not come
-        self.ended.wait(self.deadline - _now())
+        self._heard(self.deadline - _now())
+
+    def _heard(self, timeout: float) -> bool:
+        heard = self.ended.wait(timeout)
+        if heard:
+            self.ended.ring()  # for others: an exit comes after a close, and must not wait for what is over
+        return heard
 
     # The thread
 
@@ -122,7 +129,7 @@ class Sender:
         """For a time of rest to pass, for company, or for anything to do."""
         rest = self.delivery.not_before - _now()
         if rest > 0:
-            self.bell.wait(rest)
+            self.bell.wait(min(rest, max(self._time_left(), 0.0)))
             return
         if self._hurried() or self.bell.wait(self.linger) or not self.buffer.rest():
             return
