@@ -15,9 +15,9 @@ _FIRST: Final = b"\x0a"  # field 1, with a length: ExportTraceServiceRequest.res
 _SECOND: Final = b"\x12"  # field 2, with a length: ResourceSpans.scope_spans, ScopeSpans.spans
 
 
-class Group:
+class Origin:
     """What spans of one resource and one scope share, encoded: a ResourceSpans without its scopes, and a ScopeSpans
-    without its spans. Each is made once (see Groups), and not counted among the bytes of its spans."""
+    without its spans. Each is made once (see Origins), and not counted among the bytes of its spans."""
 
     __slots__ = ("resource", "scope")
 
@@ -26,10 +26,10 @@ class Group:
         self.scope = scope
 
     def __repr__(self) -> str:
-        return f"<Group of resource {len(self.resource)} scope {len(self.scope)} bytes>"
+        return f"<Origin of resource {len(self.resource)} scope {len(self.scope)} bytes>"
 
 
-Piece = tuple[Group, bytes]
+Piece = tuple[Origin, bytes]
 """A span: what it shares, and its own bytes, framed as in ScopeSpans.spans."""
 
 
@@ -51,10 +51,10 @@ class _Otlp:
         """An ExportTraceServiceRequest: each resource once, each scope once in it, spans in their order."""
         resources: dict[bytes, dict[bytes, list[bytes]]] = {}
         last, spans = None, list[bytes]()
-        for group, span in pieces:
-            if group is not last:
-                last = group
-                spans = resources.setdefault(group.resource, {}).setdefault(group.scope, [])
+        for origin, span in pieces:
+            if origin is not last:
+                last = origin
+                spans = resources.setdefault(origin.resource, {}).setdefault(origin.scope, [])
             spans.append(span)
         return b"".join(_frame(_FIRST, resource + _scopes(scopes)) for resource, scopes in resources.items())
 

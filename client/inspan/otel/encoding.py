@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from inspan.dialects import Entry
 from inspan.encoding import Unencodable
-from inspan.otel.dialect import OTLP, Group, framed
-from inspan.otel.groups import Groups
+from inspan.otel.dialect import OTLP, Origin, framed
+from inspan.otel.origins import Origins
 
 _OFTEN: Final = (
     "attributes", "context", "dropped_attributes", "dropped_events", "dropped_links", "end_time", "events", "kind",
@@ -50,13 +50,13 @@ class _Bare:
 class Encoder:
     """Spans to entries. What is refused here, is refused alone."""
 
-    __slots__ = ("_groups",)
+    __slots__ = ("_origins",)
 
     def __init__(self) -> None:
-        self._groups = Groups()
+        self._origins = Origins()
 
     def __repr__(self) -> str:
-        return f"<Encoder {self._groups!r}>"
+        return f"<Encoder {self._origins!r}>"
 
     def encode(self, span: ReadableSpan) -> Entry:
         """One span. Raises Unencodable for what the SDK's encoder cannot write: texts that are not Unicode, say."""
@@ -69,15 +69,15 @@ class Encoder:
         request = encode_spans([_Bare(span)])  # type: ignore[list-item]
         encoded = framed(request.resource_spans[0].scope_spans[0].spans[0].SerializeToString())
         key = (id(span.resource), span.instrumentation_scope)  # a resource is hashed by its JSON, which takes 5 µs
-        group = self._groups.find(key) or self._groups.add(key, _group(span), keep=span.resource)
-        return OTLP, (group, encoded), len(encoded)
+        origin = self._origins.find(key) or self._origins.add(key, _origin(span), keep=span.resource)
+        return OTLP, (origin, encoded), len(encoded)
 
 
-def _group(span: ReadableSpan) -> Group:
+def _origin(span: ReadableSpan) -> Origin:
     (resource,) = encode_spans([span]).resource_spans
     (scope,) = resource.scope_spans
     alone = without(scope, "spans")
-    return Group(without(resource, "scope_spans"), alone)
+    return Origin(without(resource, "scope_spans"), alone)
 
 
 def without(message: Message, field: str) -> bytes:

@@ -9,9 +9,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from inspan.dialects import Entry
 from inspan.encoding import Unencodable
-from inspan.otel.dialect import OTLP, Group, framed
+from inspan.otel.dialect import OTLP, Origin, framed
 from inspan.otel.encoding import without
-from inspan.otel.groups import Groups
+from inspan.otel.origins import Origins
 
 _COMPRESSED: Final = frozenset({"gzip", "deflate"})  # what the SDK's exporter may be configured to do
 _ANY_HEAD: Final = 47  # wbits of zlib: the largest window, 15, and 32 to tell gzip (RFC 1952) from zlib (RFC 1950)
@@ -20,13 +20,13 @@ _ANY_HEAD: Final = 47  # wbits of zlib: the largest window, 15, and 32 to tell g
 class Posted:
     """Takes bodies apart. Each resource and scope is kept once, however many bodies have it."""
 
-    __slots__ = ("_groups",)
+    __slots__ = ("_origins",)
 
     def __init__(self) -> None:
-        self._groups = Groups()
+        self._origins = Origins()
 
     def __repr__(self) -> str:
-        return f"<Posted {self._groups!r}>"
+        return f"<Posted {self._origins!r}>"
 
     def entries(self, body: bytes, encoding: str) -> list[Entry]:
         """Its spans. encoding: the value of Content-Encoding. Raises Unencodable where it is no such post."""
@@ -41,8 +41,8 @@ class Posted:
             alone = without(resource, "scope_spans")
             for spans, scope in scopes:
                 key = (alone, scope)
-                group = self._groups.find(key) or self._groups.add(key, Group(alone, scope))
-                yield from ((OTLP, (group, span), len(span)) for span in spans)
+                origin = self._origins.find(key) or self._origins.add(key, Origin(alone, scope))
+                yield from ((OTLP, (origin, span), len(span)) for span in spans)
 
 
 def _request(body: bytes, encoding: str) -> ExportTraceServiceRequest:

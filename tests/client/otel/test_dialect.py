@@ -8,7 +8,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from tests.collector.formats.otlp_samples import request
 from tests.e2e.otel_spans import spans_in
 
-from inspan.otel.dialect import OTLP, Group, framed
+from inspan.otel.dialect import OTLP, Origin, framed
 from inspan.otel.posted import Posted
 
 
@@ -23,10 +23,10 @@ def test_a_request_that_is_taken_apart_and_joined_in_any_order_holds_the_same_sp
 
 def test_a_resource_is_written_once_and_each_of_its_scopes_once_whatever_comes_between() -> None:
     one, same, other, foreign = (
-        Group(b"\x1a\x01r", b"\x1a\x01s"),
-        Group(b"\x1a\x01r", b"\x1a\x01s"),
-        Group(b"\x1a\x01r", b""),
-        Group(b"", b""),
+        Origin(b"\x1a\x01r", b"\x1a\x01s"),
+        Origin(b"\x1a\x01r", b"\x1a\x01s"),
+        Origin(b"\x1a\x01r", b""),
+        Origin(b"", b""),
     )
     spans = [framed(b"\x0a\x01" + bytes([number])) for number in range(5)]
     joined = OTLP.join(list(zip((one, other, foreign, one, same), spans, strict=True)))
@@ -47,13 +47,13 @@ def test_no_spans_are_an_empty_request() -> None:
 @pytest.mark.parametrize("length", [0, 1, 0x7F, 0x80, 0x3FFF, 0x4000, 1 << 21])
 def test_a_span_of_any_length_is_framed_as_protobuf_does(length: int) -> None:
     span = b"\x2a" + _varint(length) + b"n" * length  # Span.name
-    (scope,) = ExportTraceServiceRequest.FromString(OTLP.join([(Group(b"", b""), framed(span))])).resource_spans
+    (scope,) = ExportTraceServiceRequest.FromString(OTLP.join([(Origin(b"", b""), framed(span))])).resource_spans
     assert scope.scope_spans[0].spans[0].name == "n" * length
 
 
 def _varint(value: int) -> bytes:
-    groups = [value >> shift & 0x7F for shift in range(0, max(value.bit_length(), 1), 7)]
-    return bytes([each | 0x80 for each in groups[:-1]] + groups[-1:])
+    septets = [value >> shift & 0x7F for shift in range(0, max(value.bit_length(), 1), 7)]
+    return bytes([each | 0x80 for each in septets[:-1]] + septets[-1:])
 
 
 def test_what_a_sidecar_refuses_of_a_post_is_read_from_its_answer() -> None:

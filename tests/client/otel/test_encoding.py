@@ -9,7 +9,7 @@ from tests.client.otel.odd_spans import Ended, make, provider
 from tests.e2e.otel_spans import spans_in
 
 from inspan.encoding import Unencodable
-from inspan.otel import groups
+from inspan.otel import origins
 from inspan.otel.dialect import OTLP
 from inspan.otel.encoding import Encoder
 
@@ -30,7 +30,7 @@ def test_the_size_of_an_entry_is_what_its_span_takes_in_the_post(rng: random.Ran
         assert size == len(span)
 
 
-def test_spans_of_one_resource_and_one_scope_share_a_group_also_where_the_scope_is_made_anew() -> None:
+def test_spans_of_one_resource_and_one_scope_share_an_origin_also_where_the_scope_is_made_anew() -> None:
     encoder, ended = Encoder(), Ended()
     for _ in range(3):
         made = TracerProvider(resource=Resource({"service.name": "one"}))
@@ -60,14 +60,14 @@ def test_a_resource_that_is_gone_is_not_taken_for_the_one_that_has_its_place_in_
 def test_a_program_that_makes_scopes_without_end_is_not_remembered_without_end(
     rng: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(groups, "MOST", 3)
+    monkeypatch.setattr(origins, "MOST", 3)
     encoder, ended = Encoder(), Ended()
     made = provider(rng, ended)
     for number in range(10):
         made.get_tracer(f"scope {number}").start_span("x").end()
     joined = OTLP.join([encoder.encode(span)[1] for span in ended.spans])
     assert spans_in([joined]) == spans_in([encode_spans(ended.spans).SerializeToString()])
-    assert repr(encoder) == "<Encoder <Groups 1>>"  # of ten, past every third everything was forgotten
+    assert repr(encoder) == "<Encoder <Origins 1>>"  # of ten, past every third everything was forgotten
 
 
 def test_a_name_that_is_not_unicode_is_an_error_of_its_span_alone(rng: random.Random) -> None:

@@ -35,10 +35,10 @@ def test_fields_that_we_do_not_know_travel(rng: random.Random) -> None:
     assert OTLP.join([piece]).count(unknown) == 3
 
 
-def test_groups_are_kept_from_one_body_to_the_next(rng: random.Random) -> None:
+def test_origins_are_kept_from_one_body_to_the_next(rng: random.Random) -> None:
     posted = Posted()
     body = request(rng).SerializeToString()
-    first, second = ([id(group) for _, (group, _), _ in posted.entries(body, "")] for _ in range(2))
+    first, second = ([id(origin) for _, (origin, _), _ in posted.entries(body, "")] for _ in range(2))
     assert first == second
 
 
