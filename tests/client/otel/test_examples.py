@@ -75,3 +75,9 @@ def test_an_example_is_short_and_the_one_without_code_does_not_name_us_in_it(nam
     text = (EXAMPLES / name).read_text()
     assert len(text.splitlines()) < 30
     assert ("import inspan" in text or "from inspan" in text) == (name != "zero_code.py")
+
+
+def test_a_program_without_a_sidecar_ends_well_and_its_log_says_what_was_lost(tmp_path: Path) -> None:
+    done = run(instrumented(), "zero_code.py", tmp_path / "inspan.sock", ZERO_CODE)
+    assert "2 spans were dropped as exit" in done.stderr
+    assert "Traceback" not in done.stderr
