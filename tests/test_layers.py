@@ -48,6 +48,8 @@ READERS: Final = {"config.cgroup", "config.load", "config.secret"}  # and these 
 OPENS: Final = {"exists", "is_dir", "is_file", "iterdir", "open", "os.environ", "os.getenv", "read_bytes", "read_text"}
 
 CLIENT_MAY_IMPORT: Final = sys.stdlib_module_names | {"msgspec", CLIENT}
+# What an agent has who wants that extra. The client is without them: its own modules do not know these.
+EXTRAS: Final = {"otel": {"google", "opentelemetry", "requests"}}
 OF_THE_CLIENT: Final = ("inspan.wire", "inspan.__version__")  # what the collector may know
 
 
@@ -137,12 +139,18 @@ def collector_faults(root: Path) -> list[str]:
 
 def client_faults(root: Path) -> list[str]:
     """root: the folder that holds inspan. Each fault begins with file:line."""
-    return [
-        f"{module.path.relative_to(root)}:{line} imports {target}: an agent installs msgspec alone"
-        for module in modules(root, CLIENT)
-        for target, line in module.imports
-        if target.partition(".")[0] not in CLIENT_MAY_IMPORT
-    ]
+    faults = []
+    for module in modules(root, CLIENT):
+        where = module.path.relative_to(root)
+        allowed = CLIENT_MAY_IMPORT | EXTRAS.get(module.unit, set())
+        for target, line in module.imports:
+            package, _, rest = target.partition(".")
+            extra = rest.partition(".")[0]
+            if package not in allowed:
+                faults.append(f"{where}:{line} imports {target}: an agent installs msgspec alone")
+            if package == CLIENT and extra in EXTRAS and extra != module.unit:
+                faults.append(f"{where}:{line} imports {target}, which points up: the client is without its extras")
+    return faults
 
 
 def test_every_arrow_in_the_collector_points_down() -> None:
@@ -222,3 +230,13 @@ def test_a_client_that_imports_more_than_msgspec_is_refused(tmp_path: Path) -> N
     plant(tmp_path, f"{CLIENT}/post", "import aiohttp")
     plant(tmp_path, f"{CLIENT}/tie", "from inspan_collector.errors import TooLarge")
     assert [fault.split(" ")[0] for fault in client_faults(tmp_path)] == ["inspan/post.py:1", "inspan/tie.py:1"]
+
+
+def test_what_an_extra_needs_is_imported_by_that_extra_alone(tmp_path: Path) -> None:
+    plant(tmp_path, f"{CLIENT}/otel/processor", "from opentelemetry.sdk import trace\nfrom inspan.client import Client")
+    assert client_faults(tmp_path) == []
+    plant(tmp_path, f"{CLIENT}/otel/post", "import aiohttp")
+    plant(tmp_path, f"{CLIENT}/post", "from opentelemetry.sdk import trace")
+    plant(tmp_path, f"{CLIENT}/tie", "from inspan.otel import SpanProcessor")
+    where = ["inspan/otel/post.py:1", "inspan/post.py:1", "inspan/tie.py:1"]
+    assert [fault.split(" ")[0] for fault in client_faults(tmp_path)] == where

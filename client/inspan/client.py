@@ -89,7 +89,7 @@ class Client:
         return f"<Client {self.terms.service} {self.life.buffer!r}>"
 
     def __del__(self) -> None:
-        if hasattr(self, "life"):
+        if leaving.is_here and hasattr(self, "life"):
             self.life.end(time.monotonic() + PATIENCE)
             leaving.depart(self.life)
 

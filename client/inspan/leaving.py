@@ -33,6 +33,8 @@ class Departing(Protocol):
         """Until it is."""
 
 
+is_here = True  # None when the interpreter ends and has taken this module down: too late for anything
+
 _leavers: "weakref.WeakSet[Leaver]" = weakref.WeakSet()
 _departing: set[Departing] = set()
 _armed_in = os.getpid()  # the process whose exit we are told of
@@ -88,9 +90,7 @@ def _listen() -> None:
     os.register_at_fork(after_in_child=_begin_anew)
     atexit.register(_leave)
     util = sys.modules.get("multiprocessing.util")
-    if (
-        util is not None
-    ):  # a child of `spawn` imports its main module before it forgets all finalizers, and then says so
+    if util is not None:  # a child of `spawn` imports its main module before it forgets all finalizers, and says so
         util.register_after_fork(_arm_child, _arm_child)
 
 

@@ -48,6 +48,7 @@ class Sender:
         self.waiters: list[tuple[int, Bell]] = []  # who waits for how many entries to have left
         self.whys = {
             "buffer_full": f"the sidecar took too little, and {buffer.max_bytes} bytes wait (max_bytes)",
+            "unencodable": "there was no room on the stack, or no memory, for encoding them",
             "closed": "recorded after close()",
             "exit": "the sidecar did not take them before the end",
         }  # what an operator is told of a loss, by reason; the last of its kind

@@ -9,8 +9,9 @@ import pytest
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from tests.client.otel.test_examples import ZERO_CODE, instrumented, run
 from tests.e2e.ddapm import forget, requests, running_ddapm
-from tests.e2e.otel_spans import make_spans, plain, provider, spans_in
+from tests.e2e.otel_spans import make_spans, names_in, plain, provider, spans_in
 from tests.e2e.unix_session import ENDPOINT, UnixAdapter, unix_session
 from tests.sidecar import Sidecar
 
@@ -85,3 +86,12 @@ def test_the_upstream_gets_exactly_the_spans_that_the_sdk_sent_in_fewer_and_full
         "destinations": {"ddapm": {"enqueued": 2 * SPANS, "delivered": 2 * SPANS}},
         "imbalance": 0,
     }
+
+
+def test_a_program_that_knows_nothing_of_inspan_is_traced_by_its_environment_alone(ddapm: str) -> None:
+    with Sidecar({"destinations": [{"name": "ddapm", "kind": "otlp", "url": ddapm + "/v1/traces"}]}) as sidecar:
+        run(instrumented(), "zero_code.py", sidecar.socket, ZERO_CODE)
+        ledger = sidecar.stop()
+    names = [name for _, _, name in names_in(body for _, body in taken_by(ddapm))]
+    assert names == ["llm.chat", "agent.turn"]
+    assert ledger["destinations"] == {"ddapm": {"enqueued": 2, "delivered": 2}}

@@ -1,0 +1,18 @@
+"""An agent with OpenTelemetry's SDK and the SDK's batch processor, which never waits for the sidecar."""
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from inspan.otel import SpanExporter
+
+provider = TracerProvider(resource=Resource.create({"service.name": "shop"}))
+provider.add_span_processor(BatchSpanProcessor(SpanExporter()))
+trace.set_tracer_provider(provider)
+tracer = trace.get_tracer("shop.agent", "1.0")
+
+with tracer.start_as_current_span("agent.turn", attributes={"question": "llamas"}) as turn:
+    with tracer.start_as_current_span("llm.chat") as call:
+        call.set_attribute("gen_ai.usage.output_tokens", 3)
+    turn.set_attribute("answer", "They hum.")
