@@ -48,6 +48,9 @@ READERS: Final = {"config.cgroup", "config.load", "config.secret"}  # and these 
 OPENS: Final = {"exists", "is_dir", "is_file", "iterdir", "open", "os.environ", "os.getenv", "read_bytes", "read_text"}
 
 CLIENT_MAY_IMPORT: Final = sys.stdlib_module_names | {"msgspec", CLIENT}
+# Ways in for agents that have these already. No other module imports one of them.
+EXTRAS: Final = {"agentex": {"agentex"}, "sgp.transport": {"httpx"}, "sgp.tracing": {"scale_gp_beta"}}
+WAYS_IN: Final = {f"{CLIENT}.{name.partition('.')[0]}" for name in EXTRAS}
 OF_THE_CLIENT: Final = ("inspan.wire", "inspan.__version__")  # what the collector may know
 
 
@@ -135,13 +138,21 @@ def collector_faults(root: Path) -> list[str]:
     return faults
 
 
+def foreign(module: Module, target: str) -> bool:
+    """Whether an agent would have to install more than msgspec for what a module of the client imports."""
+    unit = ".".join(target.split(".")[:2])
+    if unit in WAYS_IN:
+        return unit != f"{CLIENT}.{module.unit}"
+    return target.partition(".")[0] not in CLIENT_MAY_IMPORT | EXTRAS.get(module.name, set())
+
+
 def client_faults(root: Path) -> list[str]:
     """root: the folder that holds inspan. Each fault begins with file:line."""
     return [
         f"{module.path.relative_to(root)}:{line} imports {target}: an agent installs msgspec alone"
         for module in modules(root, CLIENT)
         for target, line in module.imports
-        if target.partition(".")[0] not in CLIENT_MAY_IMPORT
+        if foreign(module, target)
     ]
 
 
@@ -222,3 +233,13 @@ def test_a_client_that_imports_more_than_msgspec_is_refused(tmp_path: Path) -> N
     plant(tmp_path, f"{CLIENT}/post", "import aiohttp")
     plant(tmp_path, f"{CLIENT}/tie", "from inspan_collector.errors import TooLarge")
     assert [fault.split(" ")[0] for fault in client_faults(tmp_path)] == ["inspan/post.py:1", "inspan/tie.py:1"]
+
+
+def test_what_an_extra_brings_is_imported_by_its_own_way_in_alone(tmp_path: Path) -> None:
+    plant(tmp_path, f"{CLIENT}/sgp/transport", "import httpx\nfrom inspan.sgp import export")
+    assert client_faults(tmp_path) == []
+    plant(tmp_path, f"{CLIENT}/sgp/export", "import httpx")
+    plant(tmp_path, f"{CLIENT}/span", "import inspan.sgp.transport")
+    plant(tmp_path, f"{CLIENT}/wire", "from inspan import agentex")
+    found = [fault.split(" ")[0] for fault in client_faults(tmp_path)]
+    assert found == ["inspan/sgp/export.py:1", "inspan/span.py:1", "inspan/wire.py:1"]
