@@ -122,7 +122,7 @@ class Sender:
         """For a time of rest to pass, for company, or for anything to do."""
         rest = self.delivery.not_before - _now()
         if rest > 0:
-            self.bell.wait(rest)
+            self.bell.wait(rest if self.deadline is None else min(rest, self._time_left()))
             return
         if self._hurried() or self.bell.wait(self.linger) or not self.buffer.rest():
             return
