@@ -35,9 +35,9 @@ class Config(NamedTuple):
 def register(client: Client | None = None) -> Client:
     """Record every span of the SDK's tracers, synchronous and asynchronous, from now on. Returns the client.
 
-    Again: nothing changes. client: default: one that all ways in of this process share; `Client(starts=False)` records
-    ends alone. The SDK's default queue is replaced by `Straight`, once. Raises what the SDK does where its own
-    environment is not there (AGENT_NAME, ACP_URL).
+    Call it before the first span; again, and nothing changes. client: default: one that all ways in of this process
+    share; `Client(starts=False)` records ends alone. The SDK's default queue is replaced by `Straight`, once. Raises
+    what the SDK does where its own environment is not there (AGENT_NAME, ACP_URL).
     """
     for processor in GLOBAL_TRACING_PROCESSOR_MANAGER.get_sync_processors():
         if isinstance(processor, SyncProcessor):

@@ -150,6 +150,14 @@ def shutdown(client: inspan.Client) -> Said:
 
 
 @scene
+def ends_only(client: inspan.Client) -> Said:
+    """As `Client(starts=False)` says, for agents whose spans nobody wants to see running."""
+    client.starts = False
+    asyncio.run(turns(2))
+    return {"ended": ["end_timestamp" in json.loads(piece) for _, piece, _ in client.life.buffer.take(1 << 30)]}
+
+
+@scene
 def registered_again(client: inspan.Client) -> Said:
     """By two parts of an agent that do not know each other, beside a processor of somebody else."""
     others: list[str] = []

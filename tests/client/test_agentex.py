@@ -108,6 +108,10 @@ def test_a_shutdown_without_a_sidecar_takes_its_budget_and_the_loop_goes_on(tmp_
     assert said["longest"] < said["took"] / 2
 
 
+def test_a_client_without_starts_records_ends_alone(tmp_path: Path) -> None:
+    assert play("ends_only", tmp_path / "nobody.sock") == {"ended": [True, True]}
+
+
 def test_registering_twice_records_once_and_the_processors_of_others_hear_of_every_span(sidecar: Sidecar) -> None:
     said = play("registered_again", sidecar.socket)
     assert said["same"]

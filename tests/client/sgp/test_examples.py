@@ -19,6 +19,7 @@ EXAMPLES: Final = Path(__file__).parents[3] / "docs/examples"
 def test_an_example_loses_no_span(name: str, spans: set[str]) -> None:
     with Upstream() as upstream, before(upstream) as sidecar:
         environ = {"PATH": os.environ["PATH"], "INSPAN_SOCKET": str(sidecar.socket)}
+        environ |= {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}  # of no concern below
         run = [sys.executable, str(EXAMPLES / f"{name}.py")]
         done = subprocess.run(run, env=environ, capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stderr) == (0, "")

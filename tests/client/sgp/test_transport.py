@@ -208,6 +208,21 @@ def test_a_span_that_the_sidecar_refuses_costs_only_itself() -> None:
     assert (stats.recorded, stats.accepted, stats.dropped["refused"]) == (30, 29, 1)
 
 
+def test_a_span_that_is_nested_as_deep_as_the_sdk_can_write_costs_only_itself() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(900):
+        deep = {"a": deep}
+    with Upstream() as upstream, before(upstream) as sidecar:
+        client = Client(sidecar.socket)
+        with over(Transport(client)) as sgp:
+            sgp.spans.upsert_batch(items=[span(number, input=deep if number == 7 else {}) for number in range(30)])
+        client.close()
+        until(lambda: len(upstream.spans().keys() - {"s7"}) == 29)
+    stats = client.stats()
+    assert stats.accepted + stats.dropped["refused"] == stats.recorded == 30
+    assert stats.accepted >= 29
+
+
 def test_without_a_sidecar_everything_that_is_left_at_the_end_is_counted(alone: Client) -> None:
     with over(Transport(alone)) as sgp:
         for number in range(10):
