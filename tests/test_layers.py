@@ -48,8 +48,14 @@ READERS: Final = {"config.cgroup", "config.load", "config.secret"}  # and these 
 OPENS: Final = {"exists", "is_dir", "is_file", "iterdir", "open", "os.environ", "os.getenv", "read_bytes", "read_text"}
 
 CLIENT_MAY_IMPORT: Final = sys.stdlib_module_names | {"msgspec", CLIENT}
-# What an agent has who wants that extra. The client is without them: its own modules do not know these.
-EXTRAS: Final = {"otel": {"google", "opentelemetry", "requests"}}
+# What an agent has who wants that way in, of a room or of one module. No other module imports a way in.
+EXTRAS: Final = {
+    "agentex": {"agentex"},
+    "otel": {"google", "opentelemetry", "requests"},
+    "sgp.tracing": {"scale_gp_beta"},
+    "sgp.transport": {"httpx"},
+}
+WAYS_IN: Final = {f"{CLIENT}.{name.partition('.')[0]}" for name in EXTRAS}
 OF_THE_CLIENT: Final = ("inspan.wire", "inspan.__version__")  # what the collector may know
 
 
@@ -137,20 +143,22 @@ def collector_faults(root: Path) -> list[str]:
     return faults
 
 
+def foreign(module: Module, target: str) -> bool:
+    """Whether an agent would have to install more than msgspec for what a module of the client imports."""
+    unit = ".".join(target.split(".")[:2])
+    if unit in WAYS_IN:
+        return unit != f"{CLIENT}.{module.unit}"
+    return target.partition(".")[0] not in CLIENT_MAY_IMPORT | EXTRAS.get(module.unit, EXTRAS.get(module.name, set()))
+
+
 def client_faults(root: Path) -> list[str]:
     """root: the folder that holds inspan. Each fault begins with file:line."""
-    faults = []
-    for module in modules(root, CLIENT):
-        where = module.path.relative_to(root)
-        allowed = CLIENT_MAY_IMPORT | EXTRAS.get(module.unit, set())
-        for target, line in module.imports:
-            package, _, rest = target.partition(".")
-            extra = rest.partition(".")[0]
-            if package not in allowed:
-                faults.append(f"{where}:{line} imports {target}: an agent installs msgspec alone")
-            if package == CLIENT and extra in EXTRAS and extra != module.unit:
-                faults.append(f"{where}:{line} imports {target}, which points up: the client is without its extras")
-    return faults
+    return [
+        f"{module.path.relative_to(root)}:{line} imports {target}: an agent installs msgspec alone"
+        for module in modules(root, CLIENT)
+        for target, line in module.imports
+        if foreign(module, target)
+    ]
 
 
 def test_every_arrow_in_the_collector_points_down() -> None:
@@ -240,3 +248,13 @@ def test_what_an_extra_needs_is_imported_by_that_extra_alone(tmp_path: Path) -> 
     plant(tmp_path, f"{CLIENT}/tie", "from inspan.otel import SpanProcessor")
     where = ["inspan/otel/post.py:1", "inspan/post.py:1", "inspan/tie.py:1"]
     assert [fault.split(" ")[0] for fault in client_faults(tmp_path)] == where
+
+
+def test_what_an_extra_brings_is_imported_by_its_own_way_in_alone(tmp_path: Path) -> None:
+    plant(tmp_path, f"{CLIENT}/sgp/transport", "import httpx\nfrom inspan.sgp import export")
+    assert client_faults(tmp_path) == []
+    plant(tmp_path, f"{CLIENT}/sgp/export", "import httpx")
+    plant(tmp_path, f"{CLIENT}/span", "import inspan.sgp.transport")
+    plant(tmp_path, f"{CLIENT}/wire", "from inspan import agentex")
+    found = [fault.split(" ")[0] for fault in client_faults(tmp_path)]
+    assert found == ["inspan/sgp/export.py:1", "inspan/span.py:1", "inspan/wire.py:1"]
