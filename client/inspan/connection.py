@@ -18,7 +18,9 @@ from inspan.answer import Answer
 
 MAX_HEAD: Final = 64 * 1024  # bytes; ours are some 200
 MAX_BODY: Final = 1024 * 1024  # bytes; ours are some 100, an error may quote what it refuses
-ONE_WRITE: Final = 64 * 1024  # bytes up to which a copy is cheaper than a second call
+ONE_WRITE: Final = 64 * 1024  # bytes up to which a copy is cheaper than a second call, and of one call
+KNOWN: Final = 64  # answers that need not be read again
+KNOWN_BYTES: Final = 512  # of one
 LEAST: Final = 0.001  # s; a kernel timeout of 0 would be none
 
 _TIMEVAL: Final = struct.Struct("@ll")  # struct timeval: seconds, microseconds
@@ -52,7 +54,9 @@ class Connection:
         self._clock = clock
         self._socket: socket.socket | None = None
         self._used = False
-        self._deadline = 0.0
+        self._half = False  # the request went only in part
+        self._timeout = 0.0  # what the socket has
+        self._known: dict[bytes, Answer] = {}  # a sidecar says few things, over and over
 
     def __repr__(self) -> str:
         return f"<Connection {'closed' if self._socket is None else self.at} opened {self.opened}>"
@@ -74,35 +78,41 @@ class Connection:
             self.at = place
             self.opened += 1
             self._used = False
+            self._timeout = 0.0
             return
         raise Unreachable(f"no sidecar at {', '.join(why)}")
 
     def ask(self, head: bytes, body: bytes, timeout: float) -> Answer:
-        """One request and its answer, within `timeout` seconds. Raises Broken, and is closed then."""
-        sock = self._socket
-        if sock is None:
-            raise Broken("not connected")
-        self._deadline = self._clock() + timeout
-        received = b""
+        """One request and its answer, within `timeout` seconds each. Raises Broken, and is closed then."""
+        self.send(head, body, timeout)
+        return self.receive(timeout)
+
+    def send(self, head: bytes, body: bytes, timeout: float) -> None:
+        """A request, whose answer is to be received before the next. Raises Broken, and is closed then."""
+        sock = self._opened()
         try:
             self._expect_nothing(sock)
-            whole = self._send(sock, head, body)
-            while b"\r\n\r\n" not in received and len(received) <= MAX_HEAD:
-                received += self._receive(sock)
-            answer = self._read(sock, received)
-            if not whole:
-                self.close()
-            return answer
+            self._half = not self._send(sock, head, body, timeout)
         except OSError as error:
-            self.close()
-            timed_out = isinstance(error, BlockingIOError | TimeoutError)
-            why = f"no answer within {timeout:g} s" if timed_out else error.strerror or str(error)
-            raise Broken(why, stale=self._used and not received and not timed_out) from None
-        except (ValueError, UnicodeDecodeError) as error:
+            raise self._broken(error, timeout, stale=self._used) from None
+
+    def receive(self, timeout: float) -> Answer:
+        """The answer to what was sent, within `timeout` seconds. Raises Broken, and is closed then."""
+        sock = self._opened()
+        used, self._used = self._used, True
+        deadline = self._clock() + timeout
+        received = b""
+        try:
+            received = self._some(sock, timeout)
+            answer = self._known.get(received) or self._read(sock, received, deadline)
+        except OSError as error:
+            raise self._broken(error, timeout, stale=used and not received) from None
+        except ValueError as error:
             self.close()
             raise Broken(f"this is no answer of a sidecar: {error}") from None
-        finally:
-            self._used = True
+        if self._half:
+            self.close()
+        return answer
 
     def close(self) -> None:
         """Idempotent."""
@@ -117,49 +127,63 @@ class Connection:
             with contextlib.suppress(OSError):  # it ended by itself
                 sock.shutdown(socket.SHUT_RDWR)
 
+    def _opened(self) -> socket.socket:
+        if self._socket is None:
+            raise Broken("not connected")
+        return self._socket
+
+    def _broken(self, error: OSError, timeout: float, *, stale: bool) -> Broken:
+        self.close()
+        if isinstance(error, BlockingIOError | TimeoutError):
+            return Broken(f"no answer within {timeout:g} s")
+        return Broken(error.strerror or str(error), stale=stale)
+
     def _expect_nothing(self, sock: socket.socket) -> None:
         """Bytes that came since the last answer would pass for the next one. Raises ConnectionResetError."""
         if not self._used:
             return
-        with contextlib.suppress(BlockingIOError):
-            more = sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-            raise ConnectionResetError("the sidecar spoke unasked" if more else "the sidecar ended the connection")
-
-    def _send(self, sock: socket.socket, head: bytes, body: bytes) -> bool:
-        """False: it did not want all of it. It may have answered all the same, as to what is too large."""
         try:
-            if len(body) <= ONE_WRITE:
-                self._push(sock, head + body)
-            else:
-                self._push(sock, head)
-                self._push(sock, body)
+            more = sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        raise ConnectionResetError("the sidecar spoke unasked" if more else "the sidecar ended the connection")
+
+    def _send(self, sock: socket.socket, head: bytes, body: bytes, timeout: float) -> bool:
+        """False: it did not want all of it. It may have answered all the same, as to what is too large."""
+        deadline = self._clock() + timeout
+        try:
+            for content in (head + body,) if len(body) <= ONE_WRITE else (head, body):
+                view = memoryview(content)
+                while view:
+                    # In pieces, since the kernel's timeout is anew for each. Without SIGPIPE, which ends an agent that
+                    # has its default back.
+                    self._within(sock, timeout)
+                    view = view[sock.send(view[:ONE_WRITE], socket.MSG_NOSIGNAL) :]
+                    timeout = deadline - self._clock() if view else timeout
         except (BrokenPipeError, ConnectionResetError):
             return False
         return True
 
-    def _push(self, sock: socket.socket, content: bytes) -> None:
-        """In pieces, since the kernel's timeout is anew for each it takes. Without SIGPIPE, which ends an agent that
-        has its default back."""
-        view = memoryview(content)
-        while view:
-            _within(sock, socket.SO_SNDTIMEO, self._left())
-            view = view[sock.send(view[:ONE_WRITE], socket.MSG_NOSIGNAL) :]
-
-    def _receive(self, sock: socket.socket) -> bytes:
-        _within(sock, socket.SO_RCVTIMEO, self._left())
+    def _some(self, sock: socket.socket, timeout: float) -> bytes:
+        self._within(sock, timeout)
         received = sock.recv(MAX_HEAD)
         if not received:
             raise ConnectionResetError("the sidecar ended the connection")
         return received
 
-    def _left(self) -> float:
-        left = self._deadline - self._clock()
-        if left <= 0:
+    def _within(self, sock: socket.socket, timeout: float) -> None:
+        """Have the kernel wait no longer. Mostly it knows already."""
+        if timeout <= 0:
             raise TimeoutError
-        return left
+        if timeout != self._timeout:
+            _within(sock, socket.SO_SNDTIMEO, timeout)
+            _within(sock, socket.SO_RCVTIMEO, timeout)
+            self._timeout = timeout
 
-    def _read(self, sock: socket.socket, received: bytes) -> Answer:
+    def _read(self, sock: socket.socket, received: bytes, deadline: float) -> Answer:
         """Raises ValueError for what is not HTTP, or more than we would want to hold."""
+        while b"\r\n\r\n" not in received and len(received) <= MAX_HEAD:
+            received += self._some(sock, deadline - self._clock())
         head, separator, body = received.partition(b"\r\n\r\n")
         if not separator:
             raise ValueError("a head without end")
@@ -169,13 +193,17 @@ class Connection:
             raise ValueError(f"it begins {first[:60]!r}")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         length = _length(headers, int(status))
+        whole = len(body) == length
         while len(body) < length:
-            body += self._receive(sock)
+            body += self._some(sock, deadline - self._clock())
         if len(body) > length:
             raise ValueError("more than one answer to one request")
+        answer = Answer(int(status), headers, body)
         if version == "HTTP/1.0" or headers.get("connection", "").lower() == "close":
             self.close()
-        return Answer(int(status), headers, body)
+        elif whole and len(received) <= KNOWN_BYTES and len(self._known) < KNOWN:
+            self._known[received] = answer
+        return answer
 
 
 def _length(headers: dict[str, str], status: int) -> int:

@@ -45,6 +45,7 @@ class Delivery:
         self.not_before = 0.0
         self.posts = 0
         self.reposts = 0
+        self.asked = False  # whether a post is on its way and has no answer yet
         self._say = say
         self._numbers = 0
         self._stale = False  # the last try was
@@ -53,6 +54,11 @@ class Delivery:
 
     def __repr__(self) -> str:
         return f"<Delivery {self._post or 'no post'}, {len(self._parts)} parts wait, {self.posts} posts>"
+
+    @property
+    def behind(self) -> bool:
+        """Whether something taken out of the buffer is still to be posted."""
+        return bool(self._parts) or (self._post is not None and not self.asked)
 
     @property
     def pending(self) -> bool:
@@ -73,10 +79,12 @@ class Delivery:
                 self._refuse(entries, f"{type(error).__name__}: {error}")
         self._numbers = self._post.number
         self.posts += 1
+        self.asked = True
         return self._post
 
     def answered(self, answer: Answer, now: float) -> None:
         """The post's answer."""
+        self.asked = False
         post = self._post
         if post is None:
             return
@@ -99,6 +107,7 @@ class Delivery:
     def failed(self, now: float, *, stale: bool = False) -> None:
         """No answer. stale: of a connection that was idle, where the sidecar need not have been asked at all: it is
         tried again at once, but once, since a sidecar may end each connection at our second request."""
+        self.asked = False
         if not stale or self._stale:
             self._rest(now, None)
         self._stale = stale

@@ -14,6 +14,7 @@ from inspan.bell import Bell
 from inspan.buffer import Buffer
 from inspan.connection import Broken, Connection, Unreachable
 from inspan.delivery import Delivery, Post
+from inspan.dialects import Dialect
 from inspan.liveness import Liveness
 from inspan.saying import Saying
 from inspan.wire import AGENT, SEQUENCE
@@ -52,6 +53,7 @@ class Sender:
             "closed": "recorded after close()",
             "exit": "the sidecar did not take them before the end",
         }  # what an operator is told of a loss, by reason; the last of its kind
+        self._heads: dict[Dialect, bytes] = {}
         self._losses: tuple[float, dict[str, int]] = (0.0, {})
 
     def __repr__(self) -> str:
@@ -106,6 +108,7 @@ class Sender:
                 try:
                     self._step()
                 except Exception as error:  # noqa: BLE001  spans wait, are counted, and are tried again
+                    self.connection.close()
                     self.delivery.failed(_now())
                     self.saying.say("bug", f"a defect of inspan, please report it: {error!r}")
             self._part()
@@ -139,20 +142,23 @@ class Sender:
         if rest > 0:
             self.bell.wait(rest if self.deadline is None else min(rest, self._time_left()))
             return
-        if self._hurried() or self.bell.wait(self.linger) or not self.buffer.rest():
+        if self._hurried():
             return
-        # Nothing in a whole linger. While spans do come, one wait a post is enough.
-        came = self.bell.wait(self.liveness.due - _now())
-        if came and not self._hurried():
+        if self.delivery.asked or not self.buffer.rest():
+            self.bell.wait(self.linger)  # for company; the answer to the last post is there when it is over
+        elif self.bell.wait(self.liveness.due - _now()) and not self._hurried():
             self.bell.wait(self.linger)
 
     def _hurried(self) -> bool:
         waiting = bool(self.waiters) or self.deadline is not None
-        return waiting or self.delivery.pending or self.buffer.waiting_bytes >= self.buffer.full
+        return waiting or self.delivery.behind or self.buffer.waiting_bytes >= self.buffer.full
 
     def _speak(self) -> None:
         """What is due, in the order in which the sidecar should hear it."""
-        if _now() < self.delivery.not_before:
+        if self.delivery.asked:
+            self.delivery.answered(self.connection.receive(self._time_left()), _now())
+        now = _now()
+        if now < self.delivery.not_before:
             return
         self._connect()
         for _ in range(2):  # who we are, and that we live. No more: spans must go even where we are never known
@@ -160,7 +166,9 @@ class Sender:
                 self._beat()
         post = self.delivery.next()
         if post is not None:
-            self.delivery.answered(self._post(post), _now())
+            self._post(post)
+            if self.waiters or self.deadline is not None:
+                self.delivery.answered(self.connection.receive(self._time_left()), _now())
 
     def _connect(self) -> None:
         if self.connection.is_open:
@@ -175,6 +183,8 @@ class Sender:
     def _part(self) -> None:
         """Give up on what is left, and say how much that is."""
         self._parting = True
+        if self.delivery.asked:
+            self.connection.close()  # its answer would be taken for that of our last words
         self.delivery.abandon("exit")
         self._tell()
         told: Exception | None = None
@@ -197,13 +207,17 @@ class Sender:
 
     # Requests
 
-    def _post(self, post: Post) -> Answer:
+    def _post(self, post: Post) -> None:
         dialect = post.entries[0][0]
-        head = (
-            f"POST {dialect.path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {dialect.content_type}\r\n"
-            f"{AGENT}: {self.liveness.agent}\r\n{SEQUENCE}: {post.number}\r\ncontent-length: {len(post.body)}\r\n\r\n"
-        )
-        return self._ask(head, post.body, self._time_left())
+        head = self._heads.get(dialect)
+        if head is None:
+            head = self._heads[dialect] = (
+                f"POST {dialect.path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {dialect.content_type}\r\n"
+                f"{AGENT}: {self.liveness.agent}\r\n{SEQUENCE}: "
+            ).encode()
+        rest = b"%d\r\ncontent-length: %d\r\n\r\n" % (post.number, len(post.body))
+        self._stay_open()
+        self.connection.send(head + rest, post.body, self._time_left())
 
     def _tell_of_us(self, path: str, body: bytes) -> Answer:
         head = (
@@ -213,9 +227,12 @@ class Sender:
         return self._ask(head, body, max(self._time_left(), FAREWELL))
 
     def _ask(self, head: str, body: bytes, timeout: float) -> Answer:
+        self._stay_open()
+        return self.connection.ask(head.encode(), body, timeout)
+
+    def _stay_open(self) -> None:
         if not self.connection.is_open:  # the last answer was its last
             self.connection.open(CONNECT)
-        return self.connection.ask(head.encode(), body, timeout)
 
     def _time_left(self) -> float:
         """Seconds for one answer, or until the last words are due."""
@@ -224,9 +241,12 @@ class Sender:
     # Who waits, and who reads logs
 
     def _tell(self) -> None:
-        for waiter in [each for each in self.waiters if each[0] <= self.buffer.left]:
+        if not self.waiters:
+            return
+        left = self.buffer.left
+        for waiter in [each for each in self.waiters if each[0] <= left]:
             waiter[1].ring()
-            self._dismiss(waiter)
+            self._dismiss(waiter)  # here too, since whoever waits makes us hurry
 
     def _dismiss(self, waiter: tuple[int, Bell]) -> None:
         with contextlib.suppress(ValueError):  # the other thread was first
