@@ -14,7 +14,7 @@ class SpanExporter(export.SpanExporter):
 
     client: where to; default: one of its own, made with `arguments`, of which see `inspan.Client` (`socket`, `service`,
     `max_bytes`, `linger`). Its own is closed by `shutdown`. Another one should be made with `close_at_exit=False`: a
-    batch processor hands over its last spans at exit, after clients have closed.
+    batch processor hands over its last spans at exit, which may be after clients have closed.
     """
 
     def __init__(self, client: Client | None = None, **arguments: Unpack[Arguments]) -> None:

@@ -24,7 +24,8 @@ class Sending:
     """Spans of the SDK on their way to a client: the given one, or one of its own, made with the arguments.
 
     Its own is not closed by the exit of the process, but by `close`: the SDK's provider hands over its last spans when
-    it is shut down, which is after our own exit. Raises TypeError where both a client and arguments are given.
+    it is shut down, which is after our own exit where inspan was imported after the provider was made. Raises TypeError
+    where both a client and arguments are given.
     """
 
     __slots__ = ("_encoder", "_own", "client")
@@ -41,12 +42,15 @@ class Sending:
 
     def keep(self, span: ReadableSpan) -> bool:
         """Encode and keep one span, on the caller's thread. False: dropped, and counted by reason."""
+        life = self.client.life
         try:
-            return keep(self.client, self._encoder.encode(span))
-        except Unencodable as error:
-            return self.client.life.lose(error.reason, str(error))
-        except Exception:  # noqa: BLE001  no room for one more call on the stack, say: so this one makes none
-            self.client.life.buffer.aside.append("unencodable")
+            try:
+                entry = self._encoder.encode(span)
+            except Unencodable as error:
+                return life.lose(error.reason, str(error))
+            return keep(self.client, entry)
+        except (RecursionError, MemoryError):  # no room for one more call on the stack: so this makes none
+            life.buffer.aside += ("unencodable",)
             return False
 
     def flush(self, timeout_millis: float) -> bool:

@@ -34,15 +34,19 @@ def expected(who: str) -> Counter[str]:
     return Counter(f"{who} {number}" for number in range(100))
 
 
-def test_spans_that_are_held_when_the_process_exits_arrive(kind: str, sidecar: Scripted) -> None:
-    (last,) = ran(kind, sidecar.path or Path())
+@pytest.mark.parametrize("when", [(), ("--late",)], ids=["early", "late"])
+def test_spans_that_are_held_when_the_process_exits_arrive(kind: str, when: tuple[str, ...], sidecar: Scripted) -> None:
+    (last,) = ran(kind, sidecar.path or Path(), *when)
     assert last == {"recorded": 100, "accepted": 100, "left": 0, "dropped": {}}
     assert names(sidecar) == expected("parent")
     assert json.loads(sidecar.told[-1]) == {"recorded": 100, "queued": 0, "dropped": {}}
 
 
-def test_an_exit_without_a_sidecar_ends_in_time_and_counts_what_it_gives_up(kind: str, socket: Path) -> None:
-    (last,) = ran(kind, socket)
+@pytest.mark.parametrize("when", [(), ("--late",)], ids=["early", "late"])
+def test_an_exit_without_a_sidecar_ends_in_time_and_counts_what_it_gives_up(
+    kind: str, when: tuple[str, ...], socket: Path
+) -> None:
+    (last,) = ran(kind, socket, *when)
     assert last == {"recorded": 100, "accepted": 0, "left": 0, "dropped": {"exit": 100}}
 
 
