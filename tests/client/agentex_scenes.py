@@ -7,9 +7,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
+from datetime import UTC, datetime
+from http.server import HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ from agentex import Agentex, AsyncAgentex
 from agentex.lib.core.tracing import code_revision, span_queue
 from agentex.lib.core.tracing.processors.sgp_tracing_processor import SGPAsyncTracingProcessor
 from agentex.lib.core.tracing.processors.tracing_processor_interface import AsyncTracingProcessor
-from agentex.lib.core.tracing.span_error import set_span_error
 from agentex.lib.core.tracing.tracer import AsyncTracer, Tracer
 from agentex.lib.types.tracing import SGPTracingProcessorConfig
 from agentex.types.span import Span
+from agentex_samples import Catching, samples  # beside this program
 
 import inspan
 import inspan.agentex
@@ -188,19 +188,7 @@ def registered_again(client: inspan.Client) -> Said:
 @scene
 def as_the_sdk(client: inspan.Client) -> Said:
     """The same spans through the SDK's unmodified SGP processor, over HTTP to a server of our own, and through ours."""
-    bodies: list[Said] = []
-
-    class Upstream(BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:
-            bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.end_headers()
-            self.wfile.write(b'{"items": [], "object": "list"}')
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = HTTPServer(("127.0.0.1", 0), Upstream)
+    server = HTTPServer(("127.0.0.1", 0), Catching)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     os.environ["AGENTEX_TRACING_SKIP_SPAN_START"] = "0"
     sgp = SGPAsyncTracingProcessor(
@@ -222,39 +210,7 @@ def as_the_sdk(client: inspan.Client) -> Said:
 
     mine = asyncio.run(both())
     server.shutdown()
-    return {"sdk": [item for body in bodies for item in body["items"]], "ours": mine}
-
-
-def samples(*, ended: bool = False) -> Iterator[Span]:
-    """Every shape of input, output and data, with errors, parents, observability ids."""
-    start = datetime(2026, 5, 4, 3, 2, 1, 123456, tzinfo=UTC)
-    data: list[Any] = [
-        None,
-        {},
-        {"__span_type__": "COMPLETION", "k": [1, None, 2.5, "☃"]},
-        {"obs_trace_id": "0" * 32, "obs_span_id": "1" * 16},
-        [{"list": "shaped"}],
-        [],
-        {"__error__": {"type": "T", "message": "M", "category": "platform"}},
-        {"__error__": {"type": "T", "message": ""}},
-        {"__error__": "not an object", "__source__": "mine", "error": "mine"},
-    ]
-    for number, each in enumerate(data):
-        span = Span(
-            id=f"s{number}",
-            name=f"n{number}",
-            start_time=start,
-            trace_id="task",
-            data=each,
-            input=(None, {}, {"i": "\n"}, [{"i": 1}], [])[number % 5],
-            output=(None, {"o": {"deep": [{}]}}, [{"o": 1}])[number % 3] if ended else None,
-            parent_id="p" if number % 2 else None,
-            task_id="task",
-            end_time=start + timedelta(milliseconds=number) if ended else None,
-        )
-        if number == 3:
-            set_span_error(span, ValueError("raised"))
-        yield span
+    return {"sdk": [item for body in Catching.bodies for item in body["items"]], "ours": mine}
 
 
 if __name__ == "__main__":

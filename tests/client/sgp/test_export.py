@@ -1,7 +1,5 @@
 """The SDK's own queue, with our function at its end."""
 
-import time
-
 from scale_gp_beta import SGPClient
 from scale_gp_beta.lib.tracing import create_span, create_trace
 from scale_gp_beta.lib.tracing.trace_queue_manager import TraceQueueManager
@@ -43,10 +41,7 @@ def test_a_value_that_has_no_json_neither_ends_the_sdks_thread_nor_costs_its_nei
     assert alone.stats().replaced >= 1
 
 
-def test_what_is_dropped_is_counted_and_the_sdk_does_not_sleep_over_it(alone: Client) -> None:
+def test_what_is_dropped_is_counted_and_nothing_is_raised_over_which_the_sdk_sleeps(alone: Client) -> None:
     alone.close(0)
-    export = export_fn(alone)
-    begin = time.monotonic()
-    export([{"id": "s", "trace_id": "t"}, {"trace_id": "t"}])
-    assert time.monotonic() - begin < 0.4  # s; what the SDK sleeps where the function raises
+    export_fn(alone)([{"id": "s", "trace_id": "t"}, {"trace_id": "t"}])
     assert (alone.stats().dropped["closed"], alone.stats().dropped["unencodable"]) == (1, 1)
