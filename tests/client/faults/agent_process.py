@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -16,6 +17,8 @@ import inspan
 CLIENT: Final = Path(inspan.__file__).parent.parent
 # Another interpreter to run agents with, one that has msgspec: the exit of a process is not the same in each version.
 PYTHON: Final = os.environ.get("INSPAN_TEST_AGENT_PYTHON") or sys.executable
+# From 3.12 on a fork warns where there is a second thread, which is what these tests are about.
+QUIET: Final = {"PYTHONWARNINGS": "ignore::DeprecationWarning"}
 HUNG: Final = 30.0  # s until an agent that does not end fails its test
 
 # In front of each agent's lines. `span(n)` is a span whose id says who made it; `law()` fails where the account does.
@@ -64,9 +67,10 @@ def started(lines: str, socket: Path, folder: Path, **environ: str) -> "subproce
     script = folder / "agent.py"
     script.write_text(PRELUDE + textwrap.dedent(lines), encoding="utf-8")
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    env = {**inherited, "PYTHONPATH": str(CLIENT), "INSPAN_SOCKET": str(socket), **environ}
+    env = {**inherited, "PYTHONPATH": str(CLIENT), "INSPAN_SOCKET": str(socket), **QUIET, **environ}
     argv = [PYTHON, "-X", "faulthandler", str(script)]
-    return subprocess.Popen(argv, env=env, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(argv, env=env, cwd=folder, text=True, stdout=pipe, stderr=pipe, start_new_session=True)
 
 
 def ended(process: "subprocess.Popen[str]") -> Ended:
@@ -75,7 +79,7 @@ def ended(process: "subprocess.Popen[str]") -> Ended:
     try:
         out, errors = process.communicate(timeout=HUNG)
     except subprocess.TimeoutExpired:
-        process.send_signal(6)  # faulthandler prints every thread's stack
+        os.killpg(process.pid, signal.SIGABRT)  # faulthandler prints every thread's stack, its children's too
         raise AssertionError(f"it hangs: {process.communicate()[1]}") from None
     said = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
     return Ended(process.returncode, said, errors, time.monotonic() - began)

@@ -70,11 +70,22 @@ class Raw:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self.end_connections()
+        self.path.unlink(missing_ok=True)
+
+    def end_connections(self) -> None:
+        """All that are open now."""
         with self._lock:
             for each in self._open:
                 with contextlib.suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
-        self.path.unlink(missing_ok=True)
+
+    def speak(self, words: bytes) -> None:
+        """Say something, unasked, on all that are open now."""
+        with self._lock:
+            for each in self._open:
+                with contextlib.suppress(OSError):
+                    each.sendall(words)
 
     def at(self, *, path: str) -> list[Request]:
         """Requests to a path that begins so."""
