@@ -52,9 +52,9 @@ class Agent:
         span.output = self.contents[position].output
         await self.tracer.trace(span.trace_id).end_span(span)
 
-    async def close(self) -> None:
-        """See Recorder.close. With the SDK's own deadline of 30 s."""
-        await shutdown_default_span_queue()
+    async def close(self, seconds: float) -> None:
+        """See Recorder.close. The SDK's own default is 30 s."""
+        await shutdown_default_span_queue(timeout=seconds)
 
     def said(self) -> dict[str, int]:
         """See Recorder.said. What its shutdown leaves behind is not among what it counts as dropped."""

@@ -10,11 +10,13 @@ from typing import Final, Self
 import msgspec
 
 from bench.outcome import Ran, Span
+from bench.pace import CLOSING
 from bench.peers import READY, inherited
 from bench.process import Process
+from bench.schedule import LONGEST
 
 STARTING: Final = 60.0  # s for an agent to import an SDK and make its plan
-CLOSING: Final = 60.0  # s beyond the load: the SDK's own shutdown takes up to 30, then the records are written
+WRITING: Final = 30.0  # s beyond load and closing: the records are written
 # What the SDK asks of an agent's environment, and that it fetches no list of prices from the network.
 ENVIRON: Final = {
     "ACP_TYPE": "async",
@@ -25,12 +27,18 @@ ENVIRON: Final = {
 
 
 class Load(msgspec.Struct, frozen=True):
-    """rate: requests per second of the agent. cores: of what is measured, of what measures."""
+    """rate: requests per second of the agent. cores: of what is measured, of what measures. longest: seconds that a
+    span takes. closing: seconds that the agent gives itself to hand over the rest. ticks: whether it notes how late its
+    loop is. processes: that follow a part of the rate each."""
 
     rate: float
     seconds: float
     seed: int
     cores: tuple[int, int]
+    longest: float = LONGEST
+    closing: float = CLOSING
+    ticks: bool = False
+    processes: int = 1
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -49,11 +57,12 @@ class Agent:
 
     def __init__(self, kind: Kind, target: str, load: Load, core: int, scratch: Path) -> None:
         self.load = load
-        self.records = scratch / "records.json"
+        self.records = scratch / f"records-{load.seed}.json"
         argv = [kind.python, "-m", kind.module, target, str(self.records)]
         argv += ["--rate", str(load.rate), "--seconds", str(load.seconds), "--seed", str(load.seed)]
+        argv += ["--longest", str(load.longest), "--closing", str(load.closing), *(["--ticks"] if load.ticks else [])]
         environ = inherited() | ENVIRON | kind.environ
-        self.process = Process(argv, core, scratch / "agent.log", environ, asked=True)
+        self.process = Process(argv, core, scratch / f"agent-{load.seed}.log", environ, asked=True)
         try:
             self.process.ask("", STARTING)
         except BaseException:
@@ -71,9 +80,14 @@ class Agent:
     ) -> None:
         self.process.__exit__()
 
-    def run(self) -> Ran:
-        """Follow the schedule, and hand over all that was recorded."""
-        return msgspec.json.decode(self.process.ask("", self.load.seconds + CLOSING), type=Ran)
+    def begin(self) -> None:
+        """Follow the schedule; `finish` says how it went. So several can be busy at once."""
+        self.process.tell("")
+
+    def finish(self) -> Ran:
+        """When all that was recorded is handed over."""
+        timeout = self.load.seconds + self.load.closing + WRITING
+        return msgspec.json.decode(self.process.hear(timeout), type=Ran)
 
     def spans(self) -> list[Span]:
         """What it recorded."""

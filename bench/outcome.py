@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from bench.holding import Holding
+from bench.quantile import quantile
 from bench.rows import Account, Row
 from bench.rows_sink import ANSWER
 
@@ -26,10 +27,20 @@ class Span(NamedTuple):
     ended: int
 
 
+class Lag(msgspec.Struct, frozen=True):
+    """How late the agent's loop was, in seconds: of so many ticks, one each millisecond."""
+
+    p50: float
+    p99: float
+    most: float
+    ticks: int
+
+
 class Ran(msgspec.Struct, frozen=True):
     """What an agent says of its load. began, finished: CLOCK_MONOTONIC in ns. behind: seconds after the schedule, at
     worst. cpu: its seconds until all was handed over. copies: recorded. missed: it had no time to record. refused:
-    copies that it had to keep and post again. dropped: by its own count."""
+    copies that it had to keep and post again. dropped: by its own count. closing: seconds that handing over the rest
+    took. lag: where it was asked for."""
 
     began: int
     finished: int
@@ -39,6 +50,8 @@ class Ran(msgspec.Struct, frozen=True):
     missed: int
     refused: int = 0
     dropped: int = 0
+    closing: float = 0
+    lag: Lag | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -46,7 +59,8 @@ class Outcome(msgspec.Struct, frozen=True):
     and no copy arrived. writes: of an ended span. longer: the share of ended spans that took longer than hold_open.
     running: spans that ran beyond the time by which they should be visible; late: of those, not seen by then;
     lateness: seconds beyond hold_open and linger, at worst. requests, copies: per second of load. size: bytes in all.
-    delays: seconds from an end to its reception, in order."""
+    delays: seconds from an end to its reception, in order. delivered: ended spans received, per second of load.
+    together: copies of a request."""
 
     spans: int
     unended: int
@@ -62,10 +76,12 @@ class Outcome(msgspec.Struct, frozen=True):
     copies: float
     size: int
     delays: list[float]
+    delivered: float = 0
+    together: float = 0
 
     def delay(self, share: float) -> float:
         """Seconds below which this share of the delays lies."""
-        return self.delays[min(int(share * len(self.delays)), len(self.delays) - 1)] if self.delays else float("nan")
+        return quantile(self.delays, share)
 
 
 def outcome(spans: Sequence[Span], account: Account, ran: Ran, holding: Holding) -> Outcome:
@@ -91,6 +107,8 @@ def outcome(spans: Sequence[Span], account: Account, ran: Ran, holding: Holding)
         copies=ran.copies / load,
         size=sum(post.size for post in account.posts),
         delays=sorted((row.ended - span.ended) / NS for span, row in arrived),
+        delivered=sum(row.ended <= ran.finished for _, row in arrived) / load,
+        together=_mean([post.copies for post in account.posts]),
     )
 
 

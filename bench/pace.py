@@ -18,9 +18,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, TextIO
 
-from bench.schedule import Event, Planned, events, plan
+from bench.schedule import LONGEST, Event, Planned, events, plan
+from bench.ticks import Ticks
 
 TICK: Final = 0.002  # s; the agent looks no more often whether something is due, so that looking costs little
+CLOSING: Final = 30.0  # s; what agentex-sdk and OpenTelemetry's SDK take by default, and Kubernetes gives
 TURN: Final = 16  # events after which others have a turn, where the agent is behind: as its many tasks would take turns
 
 
@@ -33,8 +35,8 @@ class Recorder(Protocol):
     async def end(self, position: int) -> None:
         """Record its end."""
 
-    async def close(self) -> None:
-        """Hand over all that was recorded, as an agent does before it ends."""
+    async def close(self, seconds: float) -> None:
+        """Hand over all that was recorded, as an agent does before it ends, within `seconds` where that can be said."""
 
     def said(self) -> dict[str, int]:
         """What it counted: `refused`, `dropped`."""
@@ -83,16 +85,19 @@ async def _load(options: argparse.Namespace, spans: list[Planned], recorder: Rec
     due, total = events(spans, options.seconds), len(spans)
     recorded = Recorded([None] * total, [0] * total, [0] * total)
     gc.freeze()  # the plan is none of the agent's, so looking through it is no cost of the agent's
+    ticks = Ticks()
     began, cpu = time.monotonic_ns(), time.process_time()
-    behind = await follow(due, recorder, recorded, options.seconds)
+    async with ticks.noted() if options.ticks else contextlib.nullcontext():
+        behind = await follow(due, recorder, recorded, options.seconds)
     finished = time.monotonic_ns()
-    await recorder.close()
-    cpu = time.process_time() - cpu
+    await recorder.close(options.closing)
+    closing, cpu = (time.monotonic_ns() - finished) / 1e9, time.process_time() - cpu
     rows = [(*key, *times) for key, *times in zip(*recorded, strict=True) if key is not None]
     options.records.write_text(json.dumps(rows))
     copies = len(rows) + sum(ended > 0 for ended in recorded.ended)
-    times = {"began": began, "finished": finished, "behind": behind, "cpu": cpu}
-    return times | {"copies": copies, "missed": len(due) - copies} | recorder.said()
+    times = {"began": began, "finished": finished, "behind": behind, "cpu": cpu, "closing": closing}
+    lag = {"lag": ticks.said()} if options.ticks else {}
+    return times | {"copies": copies, "missed": len(due) - copies} | lag | recorder.said()
 
 
 Make = Callable[[str, list[Planned], int], Awaitable[Recorder]]
@@ -106,9 +111,12 @@ def serve(prog: str, make: Make) -> None:
     parser.add_argument("--rate", type=float, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--longest", type=float, default=LONGEST, help="seconds that a span takes")
+    parser.add_argument("--closing", type=float, default=CLOSING, help="seconds to hand over what is left")
+    parser.add_argument("--ticks", action="store_true", help="note how late the loop is")
     options = parser.parse_args()
     answers = _own_stdout()
-    spans = plan(options.rate, options.seconds, options.seed)
+    spans = plan(options.rate, options.seconds, options.seed, options.longest)
 
     async def run() -> dict[str, Any]:
         recorder = await make(options.target, spans, options.seed)

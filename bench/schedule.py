@@ -38,8 +38,9 @@ def longer_than(seconds: float) -> float:
     return min(max(share, 0.0), 1.0)
 
 
-def plan(rate: float, seconds: float, seed: int) -> list[Planned]:
-    """The spans that start within `seconds`. rate: requests per second, which come independently of each other."""
+def plan(rate: float, seconds: float, seed: int, longest: float = LONGEST) -> list[Planned]:
+    """The spans that start within `seconds` and take `longest` at most. rate: requests per second, which come
+    independently of each other."""
     chance = random.Random(seed)
     spans: list[Planned] = []
     at = chance.expovariate(rate)
@@ -47,7 +48,7 @@ def plan(rate: float, seconds: float, seed: int) -> list[Planned]:
         trace_id, first = str(uuid.UUID(int=chance.getrandbits(128))), len(spans)
         for step in range(SPANS):
             start = at + (chance.uniform(0, APART) if step else 0.0)
-            duration = SHORTEST * (LONGEST / SHORTEST) ** chance.random()
+            duration = SHORTEST * (longest / SHORTEST) ** chance.random()
             if start < seconds:
                 spans.append(Planned(trace_id, first if step else None, start, start + duration))
         at += chance.expovariate(rate)

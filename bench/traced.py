@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from bench.agents import INSPAN, Agent, Kind, Load
+from bench.agents import INSPAN, Kind, Load
+from bench.fleet import Fleet
 from bench.holding import Holding
 from bench.outcome import Outcome, Ran, outcome
 from bench.peers import LOOK, READY, Place, inspan
@@ -52,7 +53,7 @@ class Stretch(msgspec.Struct, frozen=True):
         with running.process:
             idle = running.process.cpu()
             target = running.target.removeprefix("unix:")
-            with Agent(INSPAN, target, self.load, self.load.cores[1], self.place.scratch) as agent:
+            with Fleet(INSPAN, target, self.load, self.load.cores[1], self.place.scratch) as agent:
                 figure = self._measured(agent)
             cpu, peak = running.process.cpu() - idle, running.process.memory("VmHWM")
             saved = _saved(self.place.log)
@@ -62,15 +63,15 @@ class Stretch(msgspec.Struct, frozen=True):
 
     def with_its_own_queue(self, kind: Kind) -> Figure:
         """The agent sends by itself, and has a core for itself."""
-        with Agent(kind, self.upstream.url, self.load, self.load.cores[0], self.place.scratch) as agent:
+        with Fleet(kind, self.upstream.url, self.load, self.load.cores[0], self.place.scratch) as agent:
             return self._measured(agent)
 
     def nothing_recorded(self) -> Ran:
         """What following the schedule costs an agent."""
-        with Agent(INSPAN, "nowhere", self.load, self.load.cores[0], self.place.scratch) as agent:
+        with Fleet(INSPAN, "nowhere", self.load, self.load.cores[0], self.place.scratch) as agent:
             return agent.run()
 
-    def _measured(self, agent: Agent) -> Figure:
+    def _measured(self, agent: Fleet) -> Figure:
         """Load, and what came of it when nothing came any more."""
         self.upstream.forget()
         before = self.upstream.process.cpu()

@@ -80,3 +80,13 @@ def test_a_delay_is_from_the_end_to_the_first_copy_with_an_end() -> None:
 
 def test_what_was_overtaken_is_what_the_upstream_says() -> None:
     assert _outcome([], {}, overtaken=3).overtaken == 3
+
+
+def test_delivered_while_the_load_lasts_are_the_ends_that_came_before_it_was_over() -> None:
+    spans = [Span("t", str(number), S, 2 * S) for number in range(3)]
+    rows = {"0": Row(2 * S, 3 * S, 1), "1": Row(2 * S, 11 * S, 1), "2": Row(2 * S, 12 * S, 1)}
+    assert _outcome(spans, rows).delivered == 0.2  # two in 10 s
+
+
+def test_together_are_the_copies_of_a_request() -> None:
+    assert _outcome([], {}, [Post(2 * S, 5, 100), Post(3 * S, 15, 100)]).together == 10

@@ -21,7 +21,7 @@ class Slow:
     async def end(self, position: int) -> None:
         await self._note(position, "ends")
 
-    async def close(self) -> None: ...
+    async def close(self, seconds: float) -> None: ...
 
     def said(self) -> dict[str, int]:
         return {}

@@ -29,6 +29,12 @@ def test_every_start_lies_within_the_load_and_every_duration_within_its_bounds()
         assert SHORTEST <= round(span.end - span.start, 9) <= LONGEST
 
 
+def test_a_schedule_of_short_spans_has_the_same_requests_and_no_longer_spans() -> None:
+    short = plan(42, 20, seed=5, longest=1.0)
+    assert max(span.end - span.start for span in short) <= 1.0 + 1e-9
+    assert len(short) == len(plan(42, 20, seed=5))
+
+
 @pytest.mark.parametrize("seconds", [0.01, 0.5, 2.0, 20.0])
 def test_the_share_of_longer_spans_is_what_the_distribution_says(seconds: float) -> None:
     spans = plan(420, 20, seed=6)
