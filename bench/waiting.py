@@ -13,12 +13,12 @@ import sys
 import time
 import tracemalloc
 from collections import deque
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from bench.contents import Contents
-from bench.inspan_agent import MOMENT, Agent
+from bench.inspan_agent import Agent
 from bench.process import ROOT, Failed
 from bench.rows_sink import ANSWER
 from bench.schedule import SPANS, Planned, events, plan
@@ -33,6 +33,7 @@ from inspan_collector.queue.lanes import Lanes
 from inspan_collector.queue.queue import Queue
 from inspan_collector.queue.upserts import Upserts
 
+MOMENT: Final = 0.05  # s that an agent's copies wait for company, which is how many come in one post
 RATE: Final = 420.0  # requests per second, for so many seconds: 200,000 copies
 SECONDS: Final = 20.0
 SEED: Final = 20
@@ -70,14 +71,8 @@ class Recorded:
     def __init__(self) -> None:
         self.copies: list[bytes] = []
 
-    def record(self, copy: bytes) -> None:
-        self.copies.append(copy)
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-    def said(self) -> dict[str, int]:
-        return {}
+    def record(self, span: dict[str, Any]) -> None:
+        self.copies.append(msgspec.json.encode(span))
 
 
 def posts(rate: float, seconds: float, seed: int) -> list[Post]:
@@ -88,7 +83,7 @@ def posts(rate: float, seconds: float, seed: int) -> list[Post]:
 async def _posts(rate: float, seconds: float, seed: int) -> list[Post]:
     spans = plan(rate, seconds, seed)
     recorded = Recorded()
-    agent = Agent(recorded, spans, Contents(seed))
+    agent = Agent(recorded.record, spans, Contents(seed))
     made: list[Post] = []
     due = MOMENT
     for event in events(spans, seconds):
@@ -176,7 +171,7 @@ def started(keys: int, together: int) -> list[Post]:
 
 async def _started(spans: list[Planned], together: int) -> list[Post]:
     recorded = Recorded()
-    agent = Agent(recorded, spans, Contents(SEED))
+    agent = Agent(recorded.record, spans, Contents(SEED))
     made = []
     for position, span in enumerate(spans):
         await agent.start(position)

@@ -1,6 +1,7 @@
 """The size of what an agent's spans say."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,19 +11,19 @@ from bench.schedule import SPANS, plan
 
 
 class Kept:
-    """Keeps copies, as the poster does until it posts."""
+    """Keeps copies, as the client encodes them."""
 
     def __init__(self) -> None:
         self.copies: list[bytes] = []
 
-    def record(self, copy: bytes) -> None:
-        self.copies.append(copy)
+    def record(self, span: dict[str, Any]) -> None:
+        self.copies.append(msgspec.json.encode(span))
 
 
 def _recorded() -> list[bytes]:
     """A start and an end for each of some spans."""
     spans, kept = plan(42, 3, seed=7), Kept()
-    agent = Agent(kept, spans, Contents(7))
+    agent = Agent(kept.record, spans, Contents(7))
 
     async def record() -> None:
         for position in range(len(spans)):
