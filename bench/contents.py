@@ -24,13 +24,16 @@ class Content(NamedTuple):
 
 
 class Contents:
-    """What the span at each position says, of a limited number of texts."""
+    """What the span at each position says, of a limited number of texts.
 
-    def __init__(self, seed: int) -> None:
+    said, answered: characters of input and of output.
+    """
+
+    def __init__(self, seed: int, said: int = INPUT, answered: int = OUTPUT) -> None:
         chance = random.Random(seed)
         words = vocabulary(chance)
-        self.inputs = [prose(chance, words, INPUT) for _ in range(DISTINCT)]
-        self.outputs = [prose(chance, words, OUTPUT) for _ in range(DISTINCT)]
+        self.inputs = [prose(chance, words, said) for _ in range(DISTINCT)]
+        self.outputs = [prose(chance, words, answered) for _ in range(DISTINCT)]
 
     def __repr__(self) -> str:
         return f"<Contents {DISTINCT} inputs and outputs>"
