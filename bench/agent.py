@@ -92,7 +92,7 @@ class Bench:
         return f"p99 {agent_lag.p99([found])[0] * 1e3:,.2f} ms"
 
     def _load(self, times: int, name: str) -> str:
-        load = agent_load.load(times, self.seconds("load"), self.options.seed, self.cores)
+        load = agent_load.load(times, self.seconds("load"), self.options.seed, self.cores, self.options.processes)
         stretch = Stretch(self._place(self.cores[0]), self.sinks.sgp, load, self.holding)
         found = agent_load.measure(name, stretch)
         self.loads.setdefault((times, name), []).append(found)
@@ -148,5 +148,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, help="of each part (default: cost 3, the others 1)")
     parser.add_argument("--seconds", type=float, help="of load in each measurement (default: cost 2.5, the others 8)")
     parser.add_argument("--times", type=int, action="append", help="a load of that many agents; repeat")
+    parser.add_argument("--processes", type=int, help="that share each load (default: 1, from 10 times 2, at 50 4)")
     parser.add_argument("--seed", type=int, default=SEED, help="of the schedule (default: %(default)s)")
     return parser

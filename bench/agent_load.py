@@ -31,7 +31,7 @@ FIRST_SETTINGS: Final = {
     "AGENTEX_TRACING_SKIP_SPAN_START": "0",
 }
 HEAD: Final = (
-    "", "spans/s", "delivered/s", "requests/s", "spans each", "end to upstream p50", "p99", "lost", "counted", "behind",
+    "", "agents", "spans/s", "delivered/s", "requests/s", "spans each", "end to upstream p50", "p99", "lost", "counted", "behind",
     "not recorded", "CPU agent", "sidecar", "upstream",
 )  # fmt: skip
 
@@ -43,10 +43,10 @@ def names() -> list[str]:
     return [INSPAN] if queue() is None else [INSPAN, FIRST, TODAY]
 
 
-def load(times: int, seconds: float, seed: int, cores: tuple[int, int]) -> Load:
-    """So many times that of one agent."""
-    rate, processes = ONCE * times, TIMES.get(times, max(TIMES.values()))
-    return Load(rate, seconds, seed, cores, longest=LONGEST, closing=CLOSING, processes=processes)
+def load(times: int, seconds: float, seed: int, cores: tuple[int, int], processes: int | None = None) -> Load:
+    """So many times that of one agent. processes: that share it; None: as many as follow it with ease."""
+    processes = processes or TIMES.get(times, max(TIMES.values()))
+    return Load(ONCE * times, seconds, seed, cores, longest=LONGEST, closing=CLOSING, processes=processes)
 
 
 def measure(name: str, stretch: Stretch) -> Figure:
@@ -63,11 +63,7 @@ def tables(loads: Loads, seconds: float) -> list[str]:
     """What was measured."""
     title = f"{ONCE:g} requests/s with {SPANS} spans, start and end, and times that, for {seconds:g} s each"
     rows = [_row(f"{times}× {name}", figures, seconds) for (times, name), figures in sorted(loads.items())]
-    many = ", ".join(f"{times}×: {count}" for times, count in TIMES.items())
-    note = (
-        f"Processes that share a load, on both cores where there are several: {many}. CPU: in cores of the load's time."
-    )
-    return [table(title, HEAD, rows), note]
+    return [table(title, HEAD, rows), "Several agents share both cores. CPU: in cores, of the load's time."]
 
 
 def delivered_share(figure: Figure) -> float:
@@ -84,6 +80,7 @@ def _row(name: str, figures: Sequence[Figure], seconds: float) -> list[str]:
     sides = [figure.side.cpu / seconds for figure in figures if figure.side]
     return [
         name,
+        f"{max(figure.ran.processes for figure in figures)}",
         middle([each.spans / seconds for each in found]),
         middle([each.delivered for each in found]),
         middle([each.requests for each in found], ",.1f"),

@@ -68,4 +68,5 @@ def together(rans: Sequence[Ran]) -> Ran:
         dropped=sum(ran.dropped for ran in rans),
         closing=max(ran.closing for ran in rans),
         lag=max((ran.lag for ran in rans if ran.lag), key=lambda lag: lag.p99, default=None),
+        processes=sum(ran.processes for ran in rans),
     )

@@ -25,7 +25,7 @@ def test_a_load_of_one_process_is_its_own_part() -> None:
 def test_counts_are_summed_and_the_worst_is_kept() -> None:
     other = Ran(began=5, finished=80, behind=0.7, cpu=0.5, copies=50, missed=4, refused=0, dropped=1, closing=0.2)
     assert together([RAN, other]) == Ran(
-        began=5, finished=90, behind=0.7, cpu=2.0, copies=150, missed=5, refused=2, dropped=4, closing=0.5
+        began=5, finished=90, behind=0.7, cpu=2.0, copies=150, missed=5, refused=2, dropped=4, closing=0.5, processes=2
     )
 
 
