@@ -31,7 +31,7 @@ from bench.ways import available
 SEED: Final = 20
 PARTS: Final = ("cost", "lag", "load")
 RUNS: Final = {"cost": 3, "lag": 1, "load": 1}  # a thousand ticks a second and 40,000 spans have their own spread
-SECONDS: Final = {"cost": 2.5, "lag": 8.0, "load": 8.0}  # eight minutes in all
+SECONDS: Final = {"cost": 2.0, "lag": 8.0, "load": 8.0}  # eight minutes in all
 
 
 class Bench:
@@ -146,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench agent", description=__doc__)
     parser.add_argument("--part", action="append", choices=PARTS, help="only this; repeat")
     parser.add_argument("--runs", type=int, help="of each part (default: cost 3, the others 1)")
-    parser.add_argument("--seconds", type=float, help="of load in each measurement (default: cost 2.5, the others 8)")
+    parser.add_argument("--seconds", type=float, help="of load in each measurement (default: cost 2, the others 8)")
     parser.add_argument("--times", type=int, action="append", help="a load of that many agents; repeat")
     parser.add_argument("--processes", type=int, help="that share each load (default: 1, from 10 times 2, at 50 4)")
     parser.add_argument("--seed", type=int, default=SEED, help="of the schedule (default: %(default)s)")

@@ -10,7 +10,8 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from bench.agents import INSPAN, Agent, Kind, Load, agentex, agentex_version
+from bench.agents import INSPAN, Kind, Load, agentex, agentex_version
+from bench.fleet import Fleet
 from bench.hung import hung
 from bench.outcome import Ran
 from bench.peers import Place, inspan
@@ -69,7 +70,7 @@ def measure(name: str, place: Place, load: Load) -> Ran:
 
 def _run(kind: Kind, target: str, place: Place, load: Load, stops: Process | None = None) -> Ran:
     """stops: what stands still for most of the load, until the agent has closed."""
-    with Agent(kind, target, load, load.cores[0], place.scratch) as agent:
+    with Fleet(kind, target, load, load.cores[0], place.scratch) as agent:
         agent.begin()
         if stops is None:
             return agent.finish()

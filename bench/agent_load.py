@@ -31,8 +31,8 @@ FIRST_SETTINGS: Final = {
     "AGENTEX_TRACING_SKIP_SPAN_START": "0",
 }
 HEAD: Final = (
-    "", "agents", "spans/s", "delivered/s", "requests/s", "spans each", "end to upstream p50", "p99", "lost", "counted", "behind",
-    "not recorded", "CPU agent", "sidecar", "upstream",
+    "", "agents", "spans/s", "delivered/s", "requests/s", "spans each", "end to upstream p50", "p99", "lost", "counted",
+    "behind", "not recorded", "CPU agent", "sidecar", "upstream",
 )  # fmt: skip
 
 Loads = dict[tuple[int, str], list[Figure]]  # by times and name, in the order of the runs

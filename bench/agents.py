@@ -53,7 +53,8 @@ INSPAN: Final = Kind("bench.inspan_agent")
 
 
 class Agent:
-    """A running one. target: where it sends, as its program takes it. Errors: Failed."""
+    """A running one, to be asked whether it is `ready`. target: where it sends, as its program takes it. Errors:
+    Failed."""
 
     def __init__(self, kind: Kind, target: str, load: Load, core: int, scratch: Path) -> None:
         self.load = load
@@ -63,11 +64,7 @@ class Agent:
         argv += ["--longest", str(load.longest), "--closing", str(load.closing), *(["--ticks"] if load.ticks else [])]
         environ = inherited() | ENVIRON | kind.environ
         self.process = Process(argv, core, scratch / f"agent-{load.seed}.log", environ, asked=True)
-        try:
-            self.process.ask("", STARTING)
-        except BaseException:
-            self.process.__exit__()
-            raise
+        self.process.tell("")
 
     def __repr__(self) -> str:
         return f"<Agent {self.process!r}>"
@@ -79,6 +76,10 @@ class Agent:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.process.__exit__()
+
+    def ready(self) -> None:
+        """When it has imported what it needs, and made its plan. So several can be at it at once."""
+        self.process.hear(STARTING)
 
     def begin(self) -> None:
         """Follow the schedule; `finish` says how it went. So several can be busy at once."""

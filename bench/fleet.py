@@ -23,6 +23,8 @@ class Fleet:
             for number, part in enumerate(parts(load)):
                 agent = Agent(kind, target, part, cores[number % len(cores)], scratch)
                 self.agents.append(stack.enter_context(agent))
+            for agent in self.agents:
+                agent.ready()
             self.stack = stack.pop_all()
 
     def __repr__(self) -> str:
@@ -38,8 +40,16 @@ class Fleet:
 
     def run(self) -> Ran:
         """Follow the schedules, and hand over all that was recorded."""
+        self.begin()
+        return self.finish()
+
+    def begin(self) -> None:
+        """Follow them; `finish` says how it went."""
         for agent in self.agents:
             agent.begin()
+
+    def finish(self) -> Ran:
+        """When all that was recorded is handed over."""
         return together([agent.finish() for agent in self.agents])
 
     def spans(self) -> list[Span]:

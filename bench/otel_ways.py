@@ -8,6 +8,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
+import inspan
 from bench.contents import AGENT, Contents
 from bench.ways import PATIENCE, SEED, TEXT, Counts
 
@@ -39,8 +40,6 @@ class Counted(SpanExporter):
 
 class Traced:
     """The tracer, at the SDK's defaults. processor: where ended spans go."""
-
-    copies = 1
 
     def __init__(self, processor: SpanProcessor) -> None:
         self.provider = TracerProvider(resource=Resource.create({"service.name": "bench"}))
@@ -80,12 +79,17 @@ class Exported(Traced):
         return Counts(self.counted.taken, self.counted.failed)
 
 
-class Processed(Traced):
-    """By inspan's own processor, which has a client."""
+class Kept(Traced):
+    """By a client of inspan's, at the end of whatever the provider has."""
 
-    def __init__(self, client: Any, processor: SpanProcessor) -> None:
+    def __init__(self, client: inspan.Client, processor: SpanProcessor) -> None:
         super().__init__(processor)
         self.client = client
+
+    def flush(self) -> None:
+        """See Way. The provider first: it may hold spans that the client has not seen."""
+        super().flush()
+        self.client.flush(timeout=PATIENCE)
 
     def counts(self) -> Counts:
         """See Way."""
@@ -96,3 +100,19 @@ class Processed(Traced):
 def over_http(target: str) -> Exported:
     """The SDK as it comes. target: a URL."""
     return Exported(OTLPSpanExporter(target))
+
+
+def with_our_processor(target: str) -> Kept:
+    """In place of the SDK's. target: the socket's path."""
+    from inspan.otel import SpanProcessor
+
+    client = inspan.Client(target, service="bench")
+    return Kept(client, SpanProcessor(client))
+
+
+def with_our_exporter(target: str) -> Kept:
+    """Under the SDK's batch processor. target: the socket's path."""
+    from inspan.otel import SpanExporter
+
+    client = inspan.Client(target, service="bench")
+    return Kept(client, BatchSpanProcessor(SpanExporter(client)))

@@ -26,9 +26,7 @@ class Counts(NamedTuple):
 
 
 class Way(Protocol):
-    """One way. copies: of each span that it sends."""
-
-    copies: int
+    """One way."""
 
     def prepare(self, number: int) -> Any:
         """What the agent has at hand when it records a span."""
@@ -45,8 +43,6 @@ class Way(Protocol):
 
 class Record:
     """client.record of a dict that the agent made: ids and times are its own."""
-
-    copies = 1
 
     def __init__(self, target: str) -> None:
         self.client = inspan.Client(target, service="bench")
@@ -83,7 +79,7 @@ class Record:
         return Counts(stats.accepted, sum(stats.dropped.values()))
 
 
-class Managed:
+class Spanned:
     """client.span: ids and times are the client's. starts: whether the start is sent too."""
 
     def __init__(self, target: str, *, starts: bool) -> None:
@@ -92,7 +88,7 @@ class Managed:
         self.copies = 1 + starts
 
     def __repr__(self) -> str:
-        return f"<Managed {self.client!r}>"
+        return f"<Spanned {self.client!r}>"
 
     def prepare(self, number: int) -> Content:
         """What the span says."""
@@ -134,8 +130,8 @@ EXPORTER: Final = "inspan.otel.SpanExporter"
 
 WAYS: Final[dict[str, Callable[[str], Way]]] = {
     RECORD: Record,
-    SPAN: lambda target: Managed(target, starts=False),
-    BOTH: lambda target: Managed(target, starts=True),
+    SPAN: lambda target: Spanned(target, starts=False),
+    BOTH: lambda target: Spanned(target, starts=True),
     OTEL: _otel("over_http"),
     PROCESSOR: _otel("with_our_processor"),
     EXPORTER: _otel("with_our_exporter"),

@@ -9,8 +9,6 @@ from bench.ways import Counts
 class Noted:
     """A way that takes all but each third span."""
 
-    copies = 1
-
     def __init__(self) -> None:
         self.prepared: list[int] = []
         self.recorded: list[int] = []
