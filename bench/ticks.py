@@ -14,7 +14,8 @@ PERIOD: Final = 0.001  # s; the finest that asyncio waits for, since its selecto
 class Ticks:
     """Wakes each PERIOD, and notes by how many seconds too late.
 
-    A tick that falls due while the loop stands still counts as late from then on: a long stop must not be seen once.
+    Ticks keep their times: those that fall due while the loop stands still are each as late as that, for a long stop
+    must not be seen once.
     """
 
     def __init__(self) -> None:
@@ -42,9 +43,5 @@ class Ticks:
         due = clock() + PERIOD
         while True:
             await asyncio.sleep(due - clock())
-            now = clock()
-            self.late.append(max(0.0, now - due))  # a loop may wake a clock's step early
+            self.late.append(max(0.0, clock() - due))  # a loop may wake a clock's step early
             due += PERIOD
-            while due <= now:
-                self.late.append(now - due)
-                due += PERIOD
