@@ -14,7 +14,7 @@ from bench.quantile import quantile
 from bench.rows import Account, Row
 from bench.rows_sink import ANSWER
 
-TRANSPORT: Final = 0.2  # s; the agent posts every 50 ms, and two processes share a core with their neighbours
+TRANSPORT: Final = 0.2  # s; the agent posts every 20 ms, and two processes share a core with their neighbours
 NS: Final = 1e9
 
 
