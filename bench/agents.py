@@ -15,7 +15,7 @@ from bench.peers import READY, inherited
 from bench.process import Process
 from bench.schedule import LONGEST
 
-STARTING: Final = 60.0  # s for an agent to import an SDK and make its plan
+STARTING: Final = 120.0  # s for four agents at once to import an SDK, 5 s of CPU each, and to make their plans
 WRITING: Final = 30.0  # s beyond load and closing: the records are written
 # What the SDK asks of an agent's environment, and that it fetches no list of prices from the network.
 ENVIRON: Final = {
