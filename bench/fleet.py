@@ -74,7 +74,7 @@ def together(rans: Sequence[Ran]) -> Ran:
         cpu=sum(ran.cpu for ran in rans),
         copies=sum(ran.copies for ran in rans),
         missed=sum(ran.missed for ran in rans),
-        refused=sum(ran.refused for ran in rans),
+        reposts=sum(ran.reposts for ran in rans),
         dropped=sum(ran.dropped for ran in rans),
         closing=max(ran.closing for ran in rans),
         lag=max((ran.lag for ran in rans if ran.lag), key=lambda lag: lag.p99, default=None),

@@ -86,7 +86,7 @@ class Client(Agent):
     def said(self) -> dict[str, int]:
         """See Recorder.said."""
         stats = self.client.stats()
-        return {"dropped": sum(stats.dropped.values())}
+        return {"dropped": sum(stats.dropped.values()), "reposts": stats.reposts}
 
 
 async def _make(target: str, spans: list[Planned], seed: int) -> Recorder:

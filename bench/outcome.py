@@ -38,9 +38,9 @@ class Lag(msgspec.Struct, frozen=True):
 
 class Ran(msgspec.Struct, frozen=True):
     """What an agent says of its load. began, finished: CLOCK_MONOTONIC in ns. behind: seconds after the schedule, at
-    worst. cpu: its seconds until all was handed over. copies: recorded. missed: it had no time to record. refused:
-    copies that it had to keep and post again. dropped: by its own count. closing: seconds that handing over the rest
-    took. lag: where it was asked for. processes: whose sum this is."""
+    worst. cpu: its seconds until all was handed over. copies: recorded. missed: it had no time to record. reposts:
+    posts that it made again. dropped: copies, by its own count. closing: seconds that handing over the rest took.
+    lag: where it was asked for. processes: whose sum this is."""
 
     began: int
     finished: int
@@ -48,7 +48,7 @@ class Ran(msgspec.Struct, frozen=True):
     cpu: float
     copies: int
     missed: int
-    refused: int = 0
+    reposts: int = 0
     dropped: int = 0
     closing: float = 0
     lag: Lag | None = None

@@ -39,7 +39,7 @@ class Recorder(Protocol):
         """Hand over all that was recorded, as an agent does before it ends, within `seconds` where that can be said."""
 
     def said(self) -> dict[str, int]:
-        """What it counted: `refused`, `dropped`."""
+        """What it counted: `reposts`, `dropped`."""
 
 
 class Recorded(NamedTuple):

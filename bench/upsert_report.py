@@ -65,7 +65,7 @@ LINES: Final = (
     Line("  of which the agent counted", lambda f: f.ran.dropped),
     Line("open at the end, never seen", lambda f: f.outcome.unseen),
     Line("open copies after their end", lambda f: f.outcome.overtaken),
-    Line("copies told to wait (429)", lambda f: f.ran.refused),
+    Line("posts made again", lambda f: f.ran.reposts),
     Line("CPU of the sidecar, a copy", _sidecar, ",.1f", 1e6, " µs"),
     Line("peak RSS of the sidecar", lambda f: f.side.peak if f.side else None, ",.1f", 2**-20, " MiB"),
     Line("copies merged, by the ledger", lambda f: f.side.merged if f.side else None),

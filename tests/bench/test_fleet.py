@@ -7,7 +7,7 @@ from bench.fleet import parts, together
 from bench.outcome import Lag, Ran
 
 LOAD = Load(rate=2100, seconds=8, seed=20, cores=(0, 1), processes=4)
-RAN = Ran(began=10, finished=90, behind=0.1, cpu=1.5, copies=100, missed=1, refused=2, dropped=3, closing=0.5)
+RAN = Ran(began=10, finished=90, behind=0.1, cpu=1.5, copies=100, missed=1, reposts=2, dropped=3, closing=0.5)
 
 
 def test_the_parts_of_a_load_have_its_rate_in_all_and_no_seed_twice() -> None:
@@ -23,9 +23,9 @@ def test_a_load_of_one_process_is_its_own_part() -> None:
 
 
 def test_counts_are_summed_and_the_worst_is_kept() -> None:
-    other = Ran(began=5, finished=80, behind=0.7, cpu=0.5, copies=50, missed=4, refused=0, dropped=1, closing=0.2)
+    other = Ran(began=5, finished=80, behind=0.7, cpu=0.5, copies=50, missed=4, reposts=0, dropped=1, closing=0.2)
     assert together([RAN, other]) == Ran(
-        began=5, finished=90, behind=0.7, cpu=2.0, copies=150, missed=5, refused=2, dropped=4, closing=0.5, processes=2
+        began=5, finished=90, behind=0.7, cpu=2.0, copies=150, missed=5, reposts=2, dropped=4, closing=0.5, processes=2
     )
 
 
