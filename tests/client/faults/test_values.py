@@ -12,8 +12,11 @@ import msgspec
 import pytest
 from tests.client.faults import values
 from tests.client.faults.upstream import ids, keeping, kept, law
+from tests.e2e.sink_process import SinkProcess
+from tests.sidecar import Sidecar
 
 import inspan
+from inspan.wire import ACCOUNT
 
 SPANS: Final = 100_000 if os.environ.get("INSPAN_SOAK") == "1" else 2_000
 AT: Final = {"start_timestamp": "2025-01-01T00:00:00Z", "end_timestamp": "2025-01-01T00:00:01Z"}
@@ -136,3 +139,24 @@ def test_what_other_threads_change_meanwhile_is_recorded_all_the_same(tmp_path: 
         each.join()
     client.close(0)
     law(client.stats())
+
+
+def test_an_upstream_that_takes_objects_alone_has_every_span_running_or_ended(tmp_path: Path) -> None:
+    """SGP's contract: one that is refused there is quarantined, after each of its neighbours was suspected."""
+    odd: list[Any] = [None, {}, {"a": 1}, [], [1], [{}], "text", "", 0, 1.5, b"x", (), object()]
+    with SinkProcess(tmp_path) as sink:
+        sgp = {"name": "sgp", "kind": "sgp", "url": sink.url, "headers": {"x-api-key": "k", ACCOUNT: "a"}}
+        sgp |= {"upsert": {"hold_open": "1ms"}, "batch": {"linger": "1ms"}}
+        with Sidecar({"destinations": [sgp]}) as sidecar:
+            client = inspan.Client(sidecar.socket)
+            for each in odd:
+                block = client.span("a", input=each)
+                with block as span:
+                    assert client.flush(5)  # its start is upstream before it ends
+                    span.output = span.metadata = each
+            assert client.close()
+            ledger = sidecar.stop()
+            account = ledger["destinations"]["sgp"]
+            assert account.get("quarantined", 0) == 0, sidecar.text()
+            assert account["delivered"] + account.get("merged", 0) == 2 * len(odd)
+            assert sink.count()["unique"] == len(odd)
