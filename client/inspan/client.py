@@ -129,8 +129,8 @@ class Client:
         It is current inside, and the parent of those begun there, in tasks too; threads take `parent`, or
         `contextvars.copy_context().run`. An exception makes it ERROR, with type, message and place; a cancelled task
         CANCELED. parent: a span, or the id of one elsewhere, with its `trace_id`; default: the current one, if it is of
-        `trace_id`. trace_id: default: the parent's, or a new one. input, output: objects or arrays; anything else
-        becomes `{"value": ...}`.
+        `trace_id`. trace_id: default: the parent's, or a new one. input, output: objects; anything else becomes
+        `{"value": ...}`.
         """
         words = self._metadata
         if metadata:

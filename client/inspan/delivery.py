@@ -1,7 +1,8 @@
 """From the buffer to posts, and from answers to what becomes of their spans.
 
 Pure: time is an argument. A post keeps its number until it is answered, so that one which is sent again, its answer
-lost, is not taken twice. A post that is refused for what it holds is halved, until the span at fault is alone.
+lost, is not taken twice. A post that is refused for what it holds is halved, until the span at fault is alone; one for
+which there is no room again and again is halved too.
 """
 
 from collections import deque
@@ -16,6 +17,8 @@ from inspan.buffer import Buffer
 from inspan.dialects import Entry
 
 BATCH: Final = 1024 * 1024  # bytes of spans in a post: a few ms of the sidecar's, and of copying here
+FULL: Final = 429
+PATIENT: Final = 3  # answers of no room until a post is halved: an upstream's moment is over by then, mostly
 UNWELCOME_REST: Final = 5.0  # s; somebody has to change something, which takes minutes
 
 
@@ -49,6 +52,7 @@ class Delivery:
         self._say = say
         self._numbers = 0
         self._stale = False  # the last try was
+        self._full = 0  # tries in a row for which there was no room
         self._post: Post | None = None
         self._parts: deque[list[Entry]] = deque()  # halves of what was refused, in order, in flight
 
@@ -94,10 +98,13 @@ class Delivery:
             self._rest(now, rest)
             if found.unwelcome:
                 self._say("unwelcome", f"the sidecar does not take our spans, which wait: {found.why}")
+            elif answer.status == FULL:
+                self._make_smaller(post)
             return
         self.backoff.reset()
         self.not_before = now
         self._stale = False
+        self._full = 0
         self._post = None
         if isinstance(found, Refused):
             self._refuse(post.entries, found.why)
@@ -125,6 +132,13 @@ class Delivery:
     def _rest(self, now: float, asked: float | None) -> None:
         self.not_before = now + self.backoff.rest(asked)
 
+    def _make_smaller(self, post: Post) -> None:
+        """What finds no room again and again may be more than there ever is. Nobody took it: its halves are new."""
+        self._full += 1
+        if self._full >= PATIENT and len(post.entries) > 1:
+            self._post = None
+            self._halve(post.entries)
+
     def _take(self, post: Post, answer: Answer) -> None:
         try:
             refused, why = post.entries[0][0].refused(answer.body)
@@ -140,5 +154,8 @@ class Delivery:
             self._say("refused", f"a span was refused for good, and dropped: {why}")
             self.buffer.drop(entries, "refused")
         else:
-            half = len(entries) // 2
-            self._parts.extendleft((entries[half:], entries[:half]))
+            self._halve(entries)
+
+    def _halve(self, entries: list[Entry]) -> None:
+        half = len(entries) // 2
+        self._parts.extendleft((entries[half:], entries[:half]))

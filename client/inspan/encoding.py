@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from inspan.interruption import is_from_a_signal
 from inspan.span import Span
 
 MAX_DEPTH: Final = 100  # nested values; no trace viewer shows more, and it is far from the interpreter's limit
@@ -48,7 +49,8 @@ class Encoder:
         return f"<Encoder of spans up to {self.max_bytes} bytes>"
 
     def encode(self, span: Any) -> bytes:
-        """One span, as compact JSON. Raises Unencodable where it has no key, or is too large with short texts too."""
+        """One span, as compact JSON. Raises Unencodable where it has no key, or is too large with short texts too; and
+        what a signal handler of the agent raises meanwhile."""
         kind = type(span)
         if kind is dict:  # what there is for every span is looked at in the cheapest way
             own, trace = span.get("id"), span.get("trace_id")
@@ -80,7 +82,9 @@ class Encoder:
     def _fitting(self, span: object) -> bytes:
         try:
             encoded = self._encode(span)
-        except Exception:  # noqa: BLE001  the same
+        except Exception as error:
+            if is_from_a_signal(error):
+                raise
             encoded = self._mended(span)
         if len(encoded) > self.max_bytes:
             return self._shortened(encoded)

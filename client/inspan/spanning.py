@@ -104,7 +104,10 @@ class Spanning:
 
     def begin(self) -> Span:
         """Start the span, without making it current."""
-        trace_id, parent_id = self._place()
+        try:
+            trace_id, parent_id = self._place()
+        except Exception:  # noqa: BLE001  what is no span may have any code of its own
+            trace_id, parent_id = new_trace(), None
         name, kind, given, metadata = self._words
         span = Span(
             name=name,
@@ -113,7 +116,7 @@ class Spanning:
             parent_id=parent_id,
             start_timestamp=datetime.now(UTC),
             type=kind,
-            input=given,
+            input=_object(given),
             metadata=metadata.copy(),  # each call of a decorated function has its own
         )
         if self._span is not None:
@@ -173,7 +176,7 @@ def _conclude(span: Span, error: BaseException | None, passed: timedelta) -> Non
     if error is not None and span.status is None:
         _blame(span, error)
     span.status = span.status or "SUCCESS"
-    span.input, span.output = _object(span.input), _object(span.output)
+    span.input, span.output, span.metadata = _object(span.input), _object(span.output), _object(span.metadata)
 
 
 def _blame(span: Span, error: BaseException) -> None:
@@ -186,5 +189,5 @@ def _blame(span: Span, error: BaseException) -> None:
 
 
 def _object(value: Any) -> Any:
-    """SGP takes objects, and arrays of them; anything else is the value of one."""
-    return value if value is None or isinstance(value, dict | list) else {"value": value}
+    """SGP takes objects, and refuses the whole span for anything else, which is the value of one therefore."""
+    return value if value is None or issubclass(type(value), dict) else {"value": value}
