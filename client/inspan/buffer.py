@@ -72,6 +72,11 @@ class Buffer:
         """Of what is queued; a look without the lock."""
         return self.held_bytes - self.in_flight_bytes
 
+    @property
+    def lost(self) -> int:
+        """Spans dropped, for whatever reason; a look without the lock."""
+        return self._lost_outside + self.left - self.accepted
+
     # For the agent
 
     def put(self, entry: Entry) -> bool:
@@ -159,7 +164,7 @@ class Buffer:
         return taken
 
     def _settle(self, entries: list[Entry], lost: int, reason: str) -> None:
-        size = sum(length for _, _, length in entries) + OVERHEAD * len(entries)
+        size = sum([length for _, _, length in entries]) + OVERHEAD * len(entries)
         self.held_bytes -= size
         self.in_flight_bytes -= size
         self.in_flight -= len(entries)

@@ -7,6 +7,7 @@ the interpreter's lock for it, which a busy agent takes 5 ms to give back.
 
 import contextlib
 import os
+import select
 import socket
 import stat
 import struct
@@ -56,6 +57,7 @@ class Connection:
         self.at: Path | None = None
         self._clock = clock
         self._socket: socket.socket | None = None
+        self._poll = select.poll()
         self._used = False
         self._half = False  # the request went only in part
         self._timeout = 0.0  # what the socket has
@@ -82,6 +84,8 @@ class Connection:
             self.opened += 1
             self._used = False
             self._timeout = 0.0
+            self._poll = select.poll()
+            self._poll.register(self._socket, select.POLLIN)
             return
         raise Unreachable(f"no sidecar at {', '.join(why)}")
 
@@ -145,11 +149,9 @@ class Connection:
         """Bytes that came since the last answer would pass for the next one. Raises ConnectionResetError."""
         if not self._used:
             return
-        try:
+        if self._poll.poll(0):  # and not recv, which would raise each time that all is well
             more = sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return
-        raise ConnectionResetError("the sidecar spoke unasked" if more else "the sidecar ended the connection")
+            raise ConnectionResetError("the sidecar spoke unasked" if more else "the sidecar ended the connection")
 
     def _send(self, sock: socket.socket, head: bytes, body: bytes, timeout: float) -> bool:
         """False: it did not want all of it. It may have answered all the same, as to what is too large."""

@@ -54,6 +54,7 @@ class Delivery:
         self._stale = False  # the last try was
         self._full = 0  # tries in a row for which there was no room
         self._post: Post | None = None
+        self._fine: Answer | None = None  # said that all was taken
         self._parts: deque[list[Entry]] = deque()  # halves of what was refused, in order, in flight
 
     def __repr__(self) -> str:
@@ -92,6 +93,9 @@ class Delivery:
         post = self._post
         if post is None:
             return
+        if answer is self._fine:
+            self._settle(post, now, 0)
+            return
         found = verdict(answer)
         if isinstance(found, Later):
             rest = max(found.rest or 0.0, UNWELCOME_REST) if found.unwelcome else found.rest
@@ -101,15 +105,11 @@ class Delivery:
             elif answer.status == FULL:
                 self._make_smaller(post)
             return
-        self.backoff.reset()
-        self.not_before = now
-        self._stale = False
-        self._full = 0
-        self._post = None
         if isinstance(found, Refused):
+            self._begin_anew(now)
             self._refuse(post.entries, found.why)
         else:
-            self._take(post, answer)
+            self._settle(post, now, self._refused(post, answer))
 
     def failed(self, now: float, *, stale: bool = False) -> None:
         """No answer. stale: of a connection that was idle, where the sidecar need not have been asked at all: it is
@@ -139,7 +139,20 @@ class Delivery:
             self._post = None
             self._halve(post.entries)
 
-    def _take(self, post: Post, answer: Answer) -> None:
+    def _begin_anew(self, now: float) -> None:
+        """The sidecar heard us, and this post is done with."""
+        self.backoff.reset()
+        self.not_before = now
+        self._stale = False
+        self._full = 0
+        self._post = None
+
+    def _settle(self, post: Post, now: float, refused: int) -> None:
+        self._begin_anew(now)
+        self.buffer.settle(post.entries, refused)
+
+    def _refused(self, post: Post, answer: Answer) -> int:
+        """How many spans of a post that was taken were not."""
         try:
             refused, why = post.entries[0][0].refused(answer.body)
         except (msgspec.MsgspecError, ValueError):
@@ -147,7 +160,9 @@ class Delivery:
         refused = min(max(refused, 0), len(post.entries))
         if refused:
             self._say("refused", f"the sidecar refused {refused} of {len(post.entries)} spans: {why}")
-        self.buffer.settle(post.entries, refused)
+        else:
+            self._fine = answer  # the same words mean the same the next time
+        return refused
 
     def _refuse(self, entries: list[Entry], why: str) -> None:
         if len(entries) == 1:

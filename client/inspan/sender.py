@@ -54,6 +54,7 @@ class Sender:
             "exit": "the sidecar did not take them before the end",
         }  # what an operator is told of a loss, by reason; the last of its kind
         self._heads: dict[Dialect, bytes] = {}
+        self._lost = 0  # how many of them have been said
         self._losses: tuple[float, dict[str, int]] = (0.0, {})
 
     def __repr__(self) -> str:
@@ -254,6 +255,8 @@ class Sender:
 
     def _say_losses(self) -> None:
         then, known = self._losses
+        if self.buffer.lost == self._lost:
+            return
         now = _now()
         if now - then < LOSSES:
             return
@@ -263,3 +266,4 @@ class Sender:
             if new and reason != "refused":  # said with its cause
                 self.saying.say(reason, f"{new} spans were dropped as {reason}: {self.whys[reason]}")
         self._losses = (now, dropped)
+        self._lost = sum(dropped.values())

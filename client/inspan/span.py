@@ -16,8 +16,8 @@ class Span(msgspec.Struct, omit_defaults=True, kw_only=True):
     """One operation of an agent, in the shape that SGP reads and that the sidecar translates to OTLP.
 
     id: 16 hexadecimal digits, trace_id: 32, as OpenTelemetry has them; texts of your own work as well. start_timestamp,
-    end_timestamp: in UTC; no end while it runs. input, output: objects. metadata: anything else worth knowing. type: SGP's,
-    such as COMPLETION or KB_RETRIEVAL.
+    end_timestamp: in UTC; no end while it runs. input, output: objects. metadata: anything else worth knowing. type:
+    SGP's, such as COMPLETION or KB_RETRIEVAL.
     Source: SGP's SpanCreateParam.
     """
 
