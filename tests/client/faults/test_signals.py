@@ -40,7 +40,7 @@ else:
         while not over.wait(0.0001): signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
     thread = threading.Thread(target=storm)
     thread.start()
-end, n = time.monotonic() + 1.5, 0
+end, n = time.monotonic() + 1, 0
 while time.monotonic() < end:
     assert client.record(span(n))
     n += 1
@@ -72,7 +72,7 @@ signal.signal(signal.SIGALRM, handler)
 signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
 client = inspan.Client(max_bytes=1 << 28)
 n = seen = 0
-end = time.monotonic() + 1.5
+end = time.monotonic() + 1
 while time.monotonic() < end:
     n += 1
     try:
@@ -109,10 +109,12 @@ def test_the_garbage_collector_may_record_in_the_midst_of_anything(tmp_path: Pat
 client = inspan.Client(max_bytes=1 << 28, linger=0.001)
 import itertools
 numbers = itertools.count(1)
+gone = []
 class Node:
     def __init__(self): self.me = self
     def __del__(self):
         client.record(span(next(numbers), "gc"))
+        gone.append(None)
 gc.set_threshold(3, 2, 2)
 def record(name):
     for n in range(3000):
@@ -123,10 +125,9 @@ threads = [threading.Thread(target=record, args=(f"t{n}-",)) for n in range(4)]
 for each in threads: each.start()
 for each in threads: each.join()
 gc.set_threshold(0)
-gc.collect()
+until(lambda: gc.collect() >= 0 and len(gone) == 12_000)  # the sender may be collecting just then
 assert client.flush(10)
 stats = law(client)
-assert next(numbers) == 12_001
 assert stats.recorded == stats.accepted == 24_000
 say(accepted=stats.accepted)
 """
