@@ -74,7 +74,7 @@ class Client:
         self.starts = starts
         self.terms = Terms(
             places=places() if socket is None else [_place(socket)],
-            service=service or os.environ.get("OTEL_SERVICE_NAME") or Path([*sys.argv, ""][0] or "python").name,
+            service=_named(service or os.environ.get("OTEL_SERVICE_NAME") or Path([*sys.argv, ""][0] or "python").name),
             version=__version__,
             max_bytes=max_bytes,
             max_span_bytes=min(MAX_SPAN_BYTES, max_bytes // 2),
@@ -200,6 +200,11 @@ class Client:
             self.life.wait()
         else:
             self.life.flush(deadline - time.monotonic())
+
+
+def _named(service: str) -> str:
+    """As JSON can say it: a program's file, or a variable, may have any bytes for its name."""
+    return str(service).encode("utf-8", "replace").decode()
 
 
 def _place(socket: str | os.PathLike[str]) -> Path:

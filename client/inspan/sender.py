@@ -189,10 +189,10 @@ class Sender:
         self.delivery.abandon("exit")
         self._tell()
         told: Exception | None = None
-        for _ in range(2):  # the first may meet a connection that was just ended, by `wait` or the sidecar
+        for _ in range(3):  # one may meet a connection that was just ended, by `wait` or the sidecar, one a new sidecar
             try:
-                self._take_leave()
-                break
+                if self._take_leave():
+                    break
             except (Unreachable, Broken) as error:
                 told = error
         else:
@@ -200,11 +200,14 @@ class Sender:
         self._losses = (0.0, self._losses[1])
         self._say_losses()
 
-    def _take_leave(self) -> None:
+    def _take_leave(self) -> bool:
+        """False: to a sidecar that came since the last beat, and has not heard of us."""
         self._connect()
-        if not self.liveness.registered:
+        known = self.liveness.registered
+        if not known:
             self._beat()
-        self._tell_of_us(*self.liveness.completion(self.buffer.counts()))
+        self.liveness.answered(self._tell_of_us(*self.liveness.completion(self.buffer.counts())), _now())
+        return self.liveness.registered or not known
 
     # Requests
 

@@ -54,7 +54,11 @@ def user_socket(environ: Mapping[str, str]) -> Path:
         return Path(environ["XDG_RUNTIME_DIR"]) / "inspan" / SOCKET_NAME
     import tempfile  # 17 modules that most agents need not load
 
-    return Path(tempfile.gettempdir()) / f"inspan-{os.getuid()}" / SOCKET_NAME
+    try:
+        temporary = tempfile.gettempdir()
+    except OSError:  # none can be written to, as in a pod whose root is read-only: agents have nothing to write
+        temporary = "/tmp"  # noqa: S108  to look into, and a sidecar is refused there with this as the place
+    return Path(temporary) / f"inspan-{os.getuid()}" / SOCKET_NAME
 
 
 def places(environ: Mapping[str, str] | None = None) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,6 +157,14 @@ def test_posts_are_batches(sidecar: Sidecar) -> None:
     assert client.close()
     dialects = sidecar.stop()["dialects"]
     assert dialects["spans"]["accepted"] == 1_000
+
+
+def test_a_program_whose_name_is_no_text_sends_its_spans_and_is_known(sidecar: Sidecar) -> None:
+    client = inspan.Client(sidecar.socket, service=os.fsdecode(b"caf\xe9.py"))
+    client.record({"id": "a", "trace_id": "t"})
+    assert client.flush()
+    assert client.close()
+    assert [agent["service"] for agent in sidecar.status()["agents"]["last"]] == ["caf?.py"]
 
 
 def test_close_is_the_end_and_may_be_repeated(sidecar: Sidecar) -> None:

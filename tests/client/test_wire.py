@@ -1,5 +1,6 @@
 """Where agents look for the socket, and where a sidecar puts it."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,11 @@ def test_agents_look_where_a_sidecar_puts_it(environ: dict[str, str]) -> None:
 def test_of_two_users_each_has_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.getuid", lambda: 4711)
     assert wire.user_socket({}).parent.name == "inspan-4711"
+
+
+def test_an_agent_that_may_write_nowhere_has_places_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    assert wire.places({})[0] == Path("/run/inspan/inspan.sock")

@@ -1,6 +1,7 @@
 """A server that answers as no sidecar should: spans wait or are counted, nothing is taken twice, nobody spins."""
 
 import contextlib
+import json
 import socket
 import threading
 import time
@@ -304,3 +305,26 @@ def test_a_post_whose_answer_is_lost_is_taken_once(tmp_path: Path) -> None:
             assert agent.stats().accepted == 100
             assert agent.stats().reposts >= cut > 3
         assert ids(kept(sidecar, tmp_path)) == {f"s{number}": 1 for number in range(100)}
+
+
+def test_a_sidecar_that_came_since_the_last_beat_hears_the_last_words_too(tmp_path: Path) -> None:
+    known: set[str] = set()
+
+    def new(request: Request) -> bytes:
+        if request.path == "/v1/agents":
+            known.add(json.loads(request.body)["registration_id"])
+        elif request.path.startswith("/v1/agents/") and request.path.split("/")[3] not in known:
+            return answer(404)
+        return taken(request)
+
+    with client(tmp_path / "s") as agent:
+        with Raw(tmp_path / "s"):
+            agent.record(span(1))
+            assert agent.flush(5)
+            agent.record({"id": "no trace"})
+        with Raw(tmp_path / "s", new) as server:
+            assert agent.close()
+            path, told = server.told[-1]
+            assert known
+            assert path.endswith("/complete")
+            assert (told["recorded"], told["dropped"]) == (2, {"unencodable": 1})
