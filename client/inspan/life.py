@@ -66,7 +66,7 @@ class Life:
 
     def lose(self, reason: str, why: str) -> bool:
         """Count a span that could not even be encoded, and have it said. False."""
-        self.sender.whys[reason] = why
+        self.sender.losses.explain(reason, why)
         if not self.started:
             self.start()
         self.buffer.lose(reason)
@@ -74,7 +74,7 @@ class Life:
 
     def flush(self, timeout: float) -> bool:
         """See Client.flush."""
-        return self.sender.flush(timeout) if self.started else not self.buffer.counts().queued
+        return self.sender.flushing.wait(timeout) if self.started else not self.buffer.counts().queued
 
     def end(self, deadline: float) -> None:
         """Take no more, send what there is, and end at `deadline` (monotonic seconds). Does not wait."""

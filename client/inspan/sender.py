@@ -1,6 +1,5 @@
 """The one thread that speaks to the sidecar. Nobody waits for it but `flush` and `close`, within their time."""
 
-import contextlib
 import random
 import threading
 import time
@@ -15,14 +14,15 @@ from inspan.buffer import Buffer
 from inspan.connection import Broken, Connection, Unreachable
 from inspan.delivery import Delivery, Post
 from inspan.dialects import Dialect
+from inspan.flushing import Flushing
 from inspan.liveness import Liveness
+from inspan.losses import Losses
 from inspan.saying import Saying
 from inspan.wire import AGENT, SEQUENCE
 
 ASK: Final = 10.0  # s for one answer; a sidecar answers within a millisecond, or is stopped
 CONNECT: Final = 0.25  # s; it takes none, unless a sidecar that is stopped has its backlog full
 FAREWELL: Final = 0.25  # s of a close's time that are kept for telling the counts, where spans do not get through
-LOSSES: Final = 1.0  # s between two looks at what was dropped, to say it
 
 _now = time.monotonic
 
@@ -46,35 +46,14 @@ class Sender:
         self.is_over = False
         self._parting = False
         self._alone = threading.Lock()  # held for ever by the one thread that runs this
-        self.waiters: list[tuple[int, Bell]] = []  # who waits for how many entries to have left
-        self.whys = {
-            "buffer_full": f"the sidecar took too little, and {buffer.max_bytes} bytes wait (max_bytes)",
-            "unencodable": "there was no room on the stack, or no memory, for encoding them",
-            "closed": "recorded after close()",
-            "exit": "the sidecar did not take them before the end",
-        }  # what an operator is told of a loss, by reason; the last of its kind
+        self.flushing = Flushing(buffer, self.hasten)
+        self.losses = Losses(buffer, _now, self.saying.say)
         self._heads: dict[Dialect, bytes] = {}
-        self._lost = 0  # how many of them have been said
-        self._losses: tuple[float, dict[str, int]] = (0.0, {})
 
     def __repr__(self) -> str:
         return f"<Sender {self.connection!r} {self.delivery!r}>"
 
     # For others
-
-    def flush(self, timeout: float) -> bool:
-        """Wait until all that came so far has left. Whether it did, and the sidecar took all of it."""
-        before = self.buffer.counts()
-        waiter = (before.entered, Bell())
-        try:
-            self.waiters.append(waiter)
-            self.hasten()
-            left = before.left >= before.entered or waiter[1].wait(timeout)
-        finally:
-            self._dismiss(waiter)
-        after = self.buffer.counts()
-        lost = after.left - after.accepted - (before.left - before.accepted)
-        return left and after.left >= before.entered and lost == 0
 
     def hasten(self) -> None:
         """Try now, whatever was to be waited for."""
@@ -134,8 +113,8 @@ class Sender:
             self.delivery.failed(_now(), stale=error.stale)
             if not error.stale:
                 self.saying.say("broken", f"the sidecar at {self.connection.at}: {error}; spans wait")
-        self._tell()
-        self._say_losses()
+        self.flushing.tell()
+        self.losses.say()
 
     def _wait(self) -> None:
         """For a time of rest to pass, for company, or for anything to do."""
@@ -151,7 +130,7 @@ class Sender:
             self.bell.wait(self.linger)
 
     def _hurried(self) -> bool:
-        waiting = bool(self.waiters) or self.deadline is not None
+        waiting = bool(self.flushing) or self.deadline is not None
         return waiting or self.delivery.behind or self.buffer.waiting_bytes >= self.buffer.full
 
     def _speak(self) -> None:
@@ -168,7 +147,7 @@ class Sender:
         post = self.delivery.next()
         if post is not None:
             self._post(post)
-            if self.waiters or self.deadline is not None:
+            if self.flushing or self.deadline is not None:
                 self.delivery.answered(self.connection.receive(self._time_left()), _now())
 
     def _connect(self) -> None:
@@ -187,7 +166,7 @@ class Sender:
         if self.delivery.asked:
             self.connection.close()  # its answer would be taken for that of our last words
         self.delivery.abandon("exit")
-        self._tell()
+        self.flushing.tell()
         told: Exception | None = None
         for _ in range(3):  # one may meet a connection that was just ended, by `wait` or the sidecar, one a new sidecar
             try:
@@ -197,8 +176,7 @@ class Sender:
                 told = error
         else:
             self.saying.say("untold", f"the sidecar could not be told how this agent ended: {told}")
-        self._losses = (0.0, self._losses[1])
-        self._say_losses()
+        self.losses.say(at_once=True)
 
     def _take_leave(self) -> bool:
         """False: to a sidecar that came since the last beat, and has not heard of us."""
@@ -241,32 +219,3 @@ class Sender:
     def _time_left(self) -> float:
         """Seconds for one answer, or until the last words are due."""
         return ASK if self.deadline is None else min(ASK, self.deadline - FAREWELL - _now())
-
-    # Who waits, and who reads logs
-
-    def _tell(self) -> None:
-        if not self.waiters:
-            return
-        left = self.buffer.left
-        for waiter in [each for each in self.waiters if each[0] <= left]:
-            waiter[1].ring()
-            self._dismiss(waiter)  # here too, since whoever waits makes us hurry
-
-    def _dismiss(self, waiter: tuple[int, Bell]) -> None:
-        with contextlib.suppress(ValueError):  # the other thread was first
-            self.waiters.remove(waiter)
-
-    def _say_losses(self) -> None:
-        then, known = self._losses
-        if self.buffer.lost == self._lost:
-            return
-        now = _now()
-        if now - then < LOSSES:
-            return
-        dropped = dict(self.buffer.dropped)
-        for reason, count in dropped.items():
-            new = count - known.get(reason, 0)
-            if new and reason != "refused":  # said with its cause
-                self.saying.say(reason, f"{new} spans were dropped as {reason}: {self.whys[reason]}")
-        self._losses = (now, dropped)
-        self._lost = sum(dropped.values())
