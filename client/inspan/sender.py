@@ -1,5 +1,6 @@
 """The one thread that speaks to the sidecar. Nobody waits for it but `flush` and `close`, within their time."""
 
+import contextlib
 import random
 import threading
 import time
@@ -23,6 +24,7 @@ from inspan.wire import AGENT, SEQUENCE
 ASK: Final = 10.0  # s for one answer; a sidecar answers within a millisecond, or is stopped
 CONNECT: Final = 0.25  # s; it takes none, unless a sidecar that is stopped has its backlog full
 FAREWELL: Final = 0.25  # s of a close's time that are kept for telling the counts, where spans do not get through
+GLANCE: Final = 0.01  # s for an answer when all time is over: it is there, or the sidecar is stopped
 
 _now = time.monotonic
 
@@ -44,6 +46,7 @@ class Sender:
         self.deadline: float | None = None  # monotonic seconds at which all is over; None while it goes on
         self.ended = Bell()
         self.is_over = False
+        self._farewell = FAREWELL  # half of a close's time, where that is short
         self._parting = False
         self._alone = threading.Lock()  # held for ever by the one thread that runs this
         self.flushing = Flushing(buffer, self.hasten)
@@ -62,14 +65,16 @@ class Sender:
 
     def end(self, deadline: float) -> None:
         """Send what there is, then end, at `deadline` (monotonic seconds) at the latest. Does not wait."""
-        self.deadline = deadline if self.deadline is None else min(self.deadline, deadline)
+        if self.deadline is None or deadline < self.deadline:
+            self._farewell = min(FAREWELL, max(deadline - _now(), 0.0) / 2)
+            self.deadline = deadline
         self.hasten()
 
     def wait(self) -> None:
         """Until it has ended, or its deadline."""
         if self.deadline is None or self.is_over:
             return
-        heard = self.ended.wait(self.deadline - FAREWELL - _now())
+        heard = self.ended.wait(self.deadline - self._farewell - _now())
         if not heard:
             if not self._parting:
                 self.connection.abort()  # of an answer that does not come
@@ -136,7 +141,7 @@ class Sender:
     def _speak(self) -> None:
         """What is due, in the order in which the sidecar should hear it."""
         if self.delivery.asked:
-            self.delivery.answered(self.connection.receive(self._time_left()), _now())
+            self._hear()
         now = _now()
         if now < self.delivery.not_before:
             return
@@ -148,12 +153,16 @@ class Sender:
         if post is not None:
             self._post(post)
             if self.flushing or self.deadline is not None:
-                self.delivery.answered(self.connection.receive(self._time_left()), _now())
+                self._hear()
+
+    def _hear(self) -> None:
+        """The answer to the last post: what the sidecar has taken is not lost, also when all time is over."""
+        self.delivery.answered(self.connection.receive(max(self._time_left(), GLANCE)), _now())
 
     def _connect(self) -> None:
         if self.connection.is_open:
             return
-        self.connection.open(CONNECT)
+        self._open()
         self.liveness.connected()
         self.saying.say("connected", f"connected to the sidecar at {self.connection.at}")
 
@@ -164,7 +173,8 @@ class Sender:
         """Give up on what is left, and say how much that is."""
         self._parting = True
         if self.delivery.asked:
-            self.connection.close()  # its answer would be taken for that of our last words
+            with contextlib.suppress(Broken):  # and closed: it would be taken for the answer to our last words
+                self._hear()
         self.delivery.abandon("exit")
         self.flushing.tell()
         told: Exception | None = None
@@ -214,8 +224,12 @@ class Sender:
 
     def _stay_open(self) -> None:
         if not self.connection.is_open:  # the last answer was its last
-            self.connection.open(CONNECT)
+            self._open()
+
+    def _open(self) -> None:
+        """Not beyond the time for spans: a backlog that is full must not take that of counting what is left."""
+        self.connection.open(CONNECT if self._parting else min(CONNECT, self._time_left()))
 
     def _time_left(self) -> float:
         """Seconds for one answer, or until the last words are due."""
-        return ASK if self.deadline is None else min(ASK, self.deadline - FAREWELL - _now())
+        return ASK if self.deadline is None else min(ASK, self.deadline - self._farewell - _now())

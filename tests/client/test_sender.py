@@ -43,3 +43,13 @@ def test_a_span_for_which_there_was_no_stack_is_counted_and_said(caplog: pytest.
     client.close(0.5)
     assert client.stats().dropped["unencodable"] == 1
     assert "1 spans were dropped as unencodable" in caplog.text
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.2, 2.0])
+def test_a_close_leaves_some_of_its_time_for_spans_however_short_it_is(
+    seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inspan.sender._now", lambda: 100.0)
+    client = Client(NOWHERE)
+    client.life.end(100.0 + seconds)
+    assert 0.02 < client.life.sender._time_left() < seconds

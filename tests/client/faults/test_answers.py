@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import select
 import socket
 import threading
 import time
@@ -328,3 +329,14 @@ def test_a_sidecar_that_came_since_the_last_beat_hears_the_last_words_too(tmp_pa
             assert known
             assert path.endswith("/complete")
             assert (told["recorded"], told["dropped"]) == (2, {"unencodable": 1})
+
+
+def test_an_answer_that_is_there_when_the_time_of_a_close_is_over_counts(tmp_path: Path) -> None:
+    with Raw(tmp_path / "s") as server, client(tmp_path / "s", linger=0.5) as agent:
+        agent.record(span(1))
+        end = time.monotonic() + 5
+        while not (server.spans and select.select([agent.life.sender.connection._socket], [], [], 0)[0]):
+            assert time.monotonic() < end
+        agent.close(0)
+        assert agent.life.sender.ended.wait(5)
+        assert (agent.stats().accepted, agent.stats().dropped["exit"]) == (1, 0)
