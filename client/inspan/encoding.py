@@ -111,7 +111,10 @@ class Encoder:
     def _shortened(self, encoded: bytes) -> bytes:
         """With texts as long as fits, of those that are too long."""
         self._note("shortened")
-        span = _plain(msgspec.json.decode(encoded), MAX_DEPTH, frozenset())
+        try:
+            span = _plain(msgspec.json.decode(encoded), MAX_DEPTH, frozenset())
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:  # msgspec.Raw is written as it is, whatever it is
+            raise Unencodable(f"{type(error).__name__} where it was shortened") from None
         longest = self.max_bytes // 4
         while longest >= SHORTEST:
             shorter: bytes = self._encode(_short(span, longest))

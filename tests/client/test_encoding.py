@@ -164,3 +164,8 @@ def test_many_texts_are_shortened_until_they_fit() -> None:
 def test_what_is_too_large_however_short_its_texts_is_refused() -> None:
     with pytest.raises(TooLarge, match="not in its texts"):
         Rig(max_bytes=50_000).encoder.encode({"id": "i", "trace_id": "t", "input": {"n": list(range(100_000))}})
+
+
+def test_what_is_too_large_and_no_json_is_refused() -> None:
+    with pytest.raises(Unencodable, match="DecodeError"):
+        Rig(max_bytes=1000).encoder.encode({"id": "i", "trace_id": "t", "input": msgspec.Raw(b"{" + b"x" * 2000)})
