@@ -133,7 +133,7 @@ class Client:
         `{"value": ...}`.
         """
         words = self._metadata
-        if metadata:
+        if metadata is not None:
             words = {**words, **(metadata if isinstance(metadata, Mapping) else {"value": metadata})}
         return Spanning(self, (name, type, input, words), parent, trace_id)
 

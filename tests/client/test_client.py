@@ -189,3 +189,15 @@ def test_a_loss_is_said_with_its_reason(sidecar: Sidecar, caplog: pytest.LogCapt
     assert client.close()
     lines = [line for line in caplog.messages if "dropped" in line]
     assert lines == ["1 spans were dropped as unencodable: a span needs 'trace_id', a text; found <NoneType> in <dict>"]
+
+
+def test_metadata_that_cannot_say_whether_it_is_empty_costs_the_agent_nothing(tmp_path: Path) -> None:
+    class Table:
+        def __bool__(self) -> bool:
+            raise ValueError("the truth value of a table is ambiguous")
+
+    client = inspan.Client(tmp_path / "nobody.sock")
+    with client.span("n", metadata=Table()) as span:  # type: ignore[arg-type]
+        assert isinstance(span.metadata["value"], Table)
+    assert client.stats().queued == 2
+    client.close(0)
