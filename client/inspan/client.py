@@ -144,7 +144,8 @@ class Client:
     # Waiting
 
     def flush(self, timeout: float = PATIENCE) -> bool:
-        """Wait until the sidecar has what was recorded so far, `timeout` seconds at most. Whether it has all of it.
+        """Wait until the sidecar has what was kept so far, `timeout` seconds at most. Whether it has all that waited:
+        what was dropped before is in `stats`.
 
         Blocks: from asyncio, `await asyncio.to_thread(client.flush)`.
         """

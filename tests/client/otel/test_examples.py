@@ -1,6 +1,7 @@
 """What the examples show runs, beside a real sidecar, and an upstream that keeps what it gets."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -68,6 +69,14 @@ def test_every_example_delivers_its_two_spans_and_none_of_ours(name: str) -> Non
     assert [(each.key, each.value.int_value) for each in call.attributes] == [("gen_ai.usage.output_tokens", 3)]
     assert ledger["dialects"]["otlp"] == {"received": 2, "accepted": 2, "refused": {}}
     assert ledger["imbalance"] == 0
+
+
+def test_what_the_page_exports_is_enough_for_a_program_without_code() -> None:
+    page = (EXAMPLES.parent / "client.md").read_text()
+    (block,) = [each for each in page.split("```") if "CREDENTIAL_PROVIDER" in each]
+    environ = dict(re.findall(r"(OTEL_\w+)=(\S+)", block))
+    _, ledger, _ = delivered(instrumented(), "zero_code.py", environ)
+    assert ledger["dialects"]["otlp"]["accepted"] == 2
 
 
 @pytest.mark.parametrize("name", ["otel_processor.py", "otel_exporter.py", "zero_code.py"])
