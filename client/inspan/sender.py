@@ -130,9 +130,14 @@ class Sender:
         if self._hurried():
             return
         if self.delivery.asked or not self.buffer.rest():
-            self.bell.wait(self.linger)  # for company; the answer to the last post is there when it is over
+            self._linger()  # the answer to the last post is there when it is over
         elif self.bell.wait(self.liveness.due - _now()) and not self._hurried():
-            self.bell.wait(self.linger)
+            self._linger()
+
+    def _linger(self) -> None:
+        """For company, but not beyond a beat, without which a sidecar would call us lost."""
+        beat = self.liveness.due - _now() if self.liveness.registered else self.linger
+        self.bell.wait(min(self.linger, beat))
 
     def _hurried(self) -> bool:
         waiting = bool(self.flushing) or self.deadline is not None

@@ -340,3 +340,17 @@ def test_an_answer_that_is_there_when_the_time_of_a_close_is_over_counts(tmp_pat
         agent.close(0)
         assert agent.life.sender.ended.wait(5)
         assert (agent.stats().accepted, agent.stats().dropped["exit"]) == (1, 0)
+
+
+def test_an_agent_that_lingers_for_longer_than_a_beat_beats_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inspan.liveness.BEAT", 0.02)
+    with Raw(tmp_path / "s") as server, client(tmp_path / "s", linger=30) as agent:
+        agent.record(span(1))
+        assert agent.flush(5)
+        agent.record(span(2))
+        end = time.monotonic() + 5
+        while len(server.at(path="/v1/agents/")) < 10:
+            assert time.monotonic() < end, server.requests
+            time.sleep(0.01)
