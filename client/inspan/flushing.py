@@ -29,7 +29,7 @@ class Flushing:
         try:
             self._waiters.append(waiter)
             self._hasten()
-            left = before.left >= before.entered or waiter[1].wait(timeout)
+            left = self._buffer.left >= before.entered or waiter[1].wait(timeout)
         finally:
             self._dismiss(waiter)
         after = self._buffer.counts()
