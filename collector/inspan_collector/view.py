@@ -129,7 +129,7 @@ class View(msgspec.Struct, frozen=True):
 def _agent(agent: Registered, silence: float) -> dict[str, Any]:
     """Of the life of the agent, so that it adds up. accepted: by us, and by sidecars of before as the agent says."""
     return {
-        "id": agent.id,
+        "id": agent.shown,
         "service": agent.service,
         "pid": agent.pid,
         "state": agent.state,

@@ -94,6 +94,16 @@ async def test_a_service_is_a_label_whatever_it_says(tmp_path: Path) -> None:
         assert not any("\x1b" in label or len(label) > 150 for label in labels)
 
 
+async def test_no_agent_reads_the_whole_id_of_another(tmp_path: Path) -> None:
+    name = "0123456789abcdef"
+    async with Running(tmp_path) as running:
+        await tell(running, "", registration_id=name)
+        lose(running, name)
+        for page in ("/status", "/events?after=0"):
+            said = (await running.get(page))[1].decode()
+            assert (name[:8] in said, name in said) == (True, False), page
+
+
 async def test_status_shows_those_heard_last_and_not_all(tmp_path: Path) -> None:
     async with Running(tmp_path) as running:
         for number in range(AGENTS_SHOWN + 20):

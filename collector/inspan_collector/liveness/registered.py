@@ -10,6 +10,9 @@ RUNNING: Final = "running"
 COMPLETED: Final = "completed"  # it said so, and that is final
 LOST: Final = "lost"  # silent for too long; it may come back
 STATES: Final = (RUNNING, COMPLETED, LOST)
+# Characters of an id that status, events and logs have: enough to tell agents apart. Who knows all of it can post in
+# its name, and its own posts pass for re-posts then, which are answered and not taken.
+SHOWN: Final = 8
 
 
 class Registered:
@@ -34,11 +37,18 @@ class Registered:
         self.arrived = 0
 
     def __repr__(self) -> str:
-        return f"<Registered {self.id} of {self.service} {self.state} recorded {self.recorded} arrived {self.arrived}>"
+        return (
+            f"<Registered {self.shown} of {self.service} {self.state} recorded {self.recorded} arrived {self.arrived}>"
+        )
 
     def __str__(self) -> str:
         """For people, as who posted a span."""
-        return f"agent {self.id}"
+        return f"agent {self.shown}"
+
+    @property
+    def shown(self) -> str:
+        """What everybody may know of its id."""
+        return self.id[:SHOWN]
 
     @property
     def service(self) -> str:
