@@ -82,11 +82,12 @@ class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         for index, span in enumerate(spans):
             try:
                 key = _read_key(span)
+                taken = self._offer(bytes(span))  # bytes of its own: a part of the body would hold on to the whole
             except _UNREADABLE as error:
                 self.client.life.lose("unencodable", str(error))
                 wrong.append(f"items[{index}]: {error}")
                 continue
-            if self._offer(bytes(span)):  # bytes of its own: a part of the body would hold on to the whole
+            if taken:
                 kept.append(key)
         return kept, "; ".join([*wrong, "the spans beside were taken"]) if wrong else ""
 

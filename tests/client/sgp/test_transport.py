@@ -92,6 +92,14 @@ def test_a_body_that_is_no_batch_is_refused(alone: Client) -> None:
     assert alone.stats().queued == 0
 
 
+def test_a_large_span_that_is_no_text_is_counted_and_its_neighbours_are_kept(alone: Client) -> None:
+    large = b'{"id":"s1","trace_id":"t","x":"%b\xff"}' % (b"x" * alone.terms.max_span_bytes)
+    body = b'{"items":[{"id":"s0","trace_id":"t"},%b,{"id":"s2","trace_id":"t"}]}' % large
+    with httpx.Client(transport=Transport(alone)) as http:
+        assert http.put("http://x/v5/spans/batch", content=body).status_code == 422
+    assert (alone.stats().queued, alone.stats().dropped["unencodable"]) == (2, 1)
+
+
 class Counting(Transport):
     """Of each request. The SDK sleeps before it makes another one of the same call."""
 
