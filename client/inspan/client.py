@@ -144,8 +144,8 @@ class Client:
     # Waiting
 
     def flush(self, timeout: float = PATIENCE) -> bool:
-        """Wait until the sidecar has what was kept so far, `timeout` seconds at most. Whether it has all that waited:
-        what was dropped before is in `stats`.
+        """Wait until the sidecar has what was recorded so far, `timeout` seconds at most. Whether it has all of it:
+        False also where a span was dropped since the flush before, for whatever reason.
 
         Blocks: from asyncio, `await asyncio.to_thread(client.flush)`.
         """

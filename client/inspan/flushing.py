@@ -14,6 +14,7 @@ class Flushing:
     def __init__(self, buffer: Buffer, hasten: Callable[[], None]) -> None:
         self._buffer = buffer
         self._hasten = hasten
+        self._lost = 0  # spans, at the end of the last flush
         self._waiters: list[tuple[int, Bell]] = []  # for how many entries to have left
 
     def __repr__(self) -> str:
@@ -23,7 +24,8 @@ class Flushing:
         return bool(self._waiters)
 
     def wait(self, timeout: float) -> bool:
-        """Until all that came so far has left, `timeout` seconds at most. Whether it did, and the sidecar took it."""
+        """Until all that came so far has left, `timeout` seconds at most. Whether it did, and nothing was dropped since
+        the flush before."""
         before = self._buffer.counts()
         waiter = (before.entered, Bell())
         try:
@@ -33,8 +35,8 @@ class Flushing:
         finally:
             self._dismiss(waiter)
         after = self._buffer.counts()
-        lost = after.left - after.accepted - (before.left - before.accepted)
-        return left and after.left >= before.entered and lost == 0
+        lost, self._lost = self._lost, sum(after.dropped.values())
+        return left and after.left >= before.entered and lost == self._lost
 
     def tell(self) -> None:
         """Wake those whose time has come."""

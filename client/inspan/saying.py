@@ -33,7 +33,7 @@ class Saying:
         more = f" ({kept_back} more of this kind lately)" if kept_back else ""
         try:
             _log(LEVELS.get(kind, "warning"), f"{message}{more}")
-        except Exception:  # noqa: BLE001  the agent's own log handlers run in here, and spans must go on
+        except BaseException:  # noqa: BLE001  the agent's own log handlers run in here, and spans must go on
             return
 
 

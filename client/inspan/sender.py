@@ -23,6 +23,7 @@ from inspan.wire import AGENT, SEQUENCE
 
 ASK: Final = 10.0  # s for one answer; a sidecar answers within a millisecond, or is stopped
 CONNECT: Final = 0.25  # s; it takes none, unless a sidecar that is stopped has its backlog full
+LEAST_REST: Final = 0.01  # s between two looks at whether a beat is due, where an answer to one was no success
 FAREWELL: Final = 0.25  # s of a close's time that are kept for telling the counts, where spans do not get through
 GLANCE: Final = 0.01  # s for an answer when all time is over: it is there, or the sidecar is stopped
 
@@ -125,7 +126,8 @@ class Sender:
         """For a time of rest to pass, for company, or for anything to do."""
         rest = self.delivery.not_before - _now()
         if rest > 0:
-            self.bell.wait(rest if self.deadline is None else min(rest, self._time_left()))
+            until_beat = self.liveness.due - _now() if self.connection.is_open else rest
+            self.bell.wait(min(rest, max(until_beat, LEAST_REST), self._time_left()))
             return
         if self._hurried():
             return
@@ -147,13 +149,15 @@ class Sender:
         """What is due, in the order in which the sidecar should hear it."""
         if self.delivery.asked:
             self._hear()
-        now = _now()
-        if now < self.delivery.not_before:
+        rests = _now() < self.delivery.not_before
+        if rests and not self.connection.is_open:
             return
         self._connect()
         for _ in range(2):  # who we are, and that we live. No more: spans must go even where we are never known
             if self.liveness.due <= _now():
                 self._beat()
+        if rests:
+            return  # it is full, and wants to hear that we live all the same
         post = self.delivery.next()
         if post is not None:
             self._post(post)

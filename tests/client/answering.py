@@ -36,10 +36,13 @@ def answering(path: Path, *serves: Serve) -> Iterator[Path]:
 
 
 def request(connection: socket.socket) -> bytes:
-    """One request, whole."""
+    """One request, whole. Raises ConnectionResetError where there is no more."""
     received = b""
     while b"\r\n\r\n" not in received:
-        received += connection.recv(65536)
+        more = connection.recv(65536)
+        if not more:
+            raise ConnectionResetError
+        received += more
     head, _, body = received.partition(b"\r\n\r\n")
     length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
     while len(body) < length:

@@ -1,14 +1,18 @@
 """The client beside a real sidecar."""
 
 import asyncio
+import contextlib
 import json
 import os
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.client.answering import answering, request
 from tests.sidecar import Sidecar
 
 import inspan
@@ -201,3 +205,37 @@ def test_metadata_that_cannot_say_whether_it_is_empty_costs_the_agent_nothing(tm
         assert isinstance(span.metadata["value"], Table)
     assert client.stats().queued == 2
     client.close(0)
+
+
+def test_a_flush_is_true_only_where_nothing_was_lost_since_the_one_before(sidecar: Sidecar) -> None:
+    client = inspan.Client(sidecar.socket)
+    client.record({"id": "1", "trace_id": "t"})
+    assert client.flush()
+    client.record({"id": "1"})
+    client.record({"id": "2", "trace_id": "t"})
+    assert not client.flush(), "one of two was no span"
+    assert client.flush()
+    assert client.close()
+
+
+def test_an_agent_lives_while_the_sidecar_asks_it_to_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inspan.liveness.BEAT", 0.05)
+    beats, posts = [], []
+
+    def serve(connection: socket.socket) -> None:
+        with contextlib.suppress(ConnectionResetError):
+            while True:
+                head = request(connection)
+                is_post = head.startswith(b"POST /v1/spans ")
+                (posts if is_post else beats).append(head)
+                full = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 30\r\ncontent-length: 0\r\n\r\n"
+                connection.sendall(full if is_post else b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    with answering(tmp_path / "s", serve) as path:
+        client = inspan.Client(path)
+        client.record({"id": "1", "trace_id": "t"})
+        while len(beats) < 5:
+            time.sleep(0.01)
+        assert len(posts) == 1
+        client.close(0.1)
+    assert balanced(client.stats())

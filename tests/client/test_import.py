@@ -46,3 +46,11 @@ def test_importing_the_client_loads_no_way_in_that_is_an_extra() -> None:
 @pytest.mark.parametrize("code", ["import http.client", "import httpx"])
 def test_what_is_looked_for_would_be_seen(code: str) -> None:
     assert within(loaded(f"import inspan\n{code}"), HEAVY | FOREIGN)
+
+
+@pytest.mark.parametrize(("way_in", "needs", "extra"), [("otel", "opentelemetry", "otel"), ("sgp", "httpx", "sgp")])
+def test_a_way_in_without_its_extra_says_what_to_install(way_in: str, needs: str, extra: str) -> None:
+    program = f"import sys; sys.modules[{needs!r}] = None; import inspan.{way_in}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"pip install 'inspan[{extra}]'" in done.stderr.splitlines()[-1]

@@ -3,7 +3,10 @@
 Needs the extra `otel`; `import inspan` does not come here.
 """
 
-from inspan.otel.exporter import SpanExporter
-from inspan.otel.processor import SpanProcessor
+try:
+    from inspan.otel.exporter import SpanExporter
+    from inspan.otel.processor import SpanProcessor
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(f"{error}: this needs pip install 'inspan[otel]'", name=error.name) from error
 
 __all__ = ["SpanExporter", "SpanProcessor"]

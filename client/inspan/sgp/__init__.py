@@ -5,6 +5,10 @@ queue of the SDK's tracing. `export_fn` is for who cannot do without that queue.
 """
 
 from inspan.sgp.export import export_fn
-from inspan.sgp.transport import Transport
+
+try:
+    from inspan.sgp.transport import Transport
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(f"{error}: this needs pip install 'inspan[sgp]'", name=error.name) from error
 
 __all__ = ["Transport", "export_fn"]

@@ -71,7 +71,8 @@ def test_what_finds_no_room_is_the_newest_and_is_counted_exactly(socket: Path) -
     kept = 1000 - processor.client.stats().dropped["buffer_full"]
     assert 0 < kept < 500
     with Scripted(socket) as sidecar:
-        assert made.force_flush()
+        assert not made.force_flush(), "the newest were lost"
+        assert made.force_flush(), "none since"
         assert names(sidecar) == [f"{number:04}" for number in range(kept)]
         made.shutdown()
     stats = processor.client.stats()
