@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import Any, Final, NamedTuple, Protocol
 
 import inspan
+from bench.bare import Bare
 from bench.contents import AGENT, Content, Contents
 from bench.schedule import SPANS
 
@@ -41,17 +42,15 @@ class Way(Protocol):
         """So far."""
 
 
-class Record:
-    """client.record of a dict that the agent made: ids and times are its own."""
+class Made:
+    """Dicts that the agent makes: ids and times are its own."""
 
-    def __init__(self, target: str) -> None:
-        self.client = inspan.Client(target, service="bench")
+    def __init__(self) -> None:
         self.contents = Contents(SEED, TEXT, TEXT)
-        self.record = self.client.record
         self.ids = itertools.count()
 
     def __repr__(self) -> str:
-        return f"<Record {self.client!r}>"
+        return f"<Made {self.ids!r}>"
 
     def prepare(self, number: int) -> dict[str, Any]:
         """The dict."""
@@ -69,6 +68,15 @@ class Record:
             "type": content.kind,
         }
 
+
+class Record(Made):
+    """client.record of such a dict."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__()
+        self.client = inspan.Client(target, service="bench")
+        self.record = self.client.record
+
     def flush(self) -> None:
         """See Way."""
         self.client.flush(timeout=PATIENCE)
@@ -77,6 +85,20 @@ class Record:
         """See Way."""
         stats = self.client.stats()
         return Counts(stats.accepted, sum(stats.dropped.values()))
+
+
+class Least(Made):
+    """The same dict, with no client at all."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__()
+        self.bare = Bare(target)
+        self.record = self.bare.record
+        self.flush = self.bare.flush
+
+    def counts(self) -> Counts:
+        """See Way. What is posted it takes for taken."""
+        return Counts(self.bare.posted, 0)
 
 
 class Spanned:
@@ -121,6 +143,7 @@ def _otel(name: str) -> Callable[[str], Way]:
     return make
 
 
+LEAST: Final = "encode and post, no client"
 RECORD: Final = "client.record(dict)"
 SPAN: Final = "client.span(), end only"
 BOTH: Final = "client.span(), start and end"
@@ -129,6 +152,7 @@ PROCESSOR: Final = "inspan.otel.SpanProcessor"
 EXPORTER: Final = "inspan.otel.SpanExporter"
 
 WAYS: Final[dict[str, Callable[[str], Way]]] = {
+    LEAST: Least,
     RECORD: Record,
     SPAN: lambda target: Spanned(target, starts=False),
     BOTH: lambda target: Spanned(target, starts=True),
@@ -136,7 +160,7 @@ WAYS: Final[dict[str, Callable[[str], Way]]] = {
     PROCESSOR: _otel("with_our_processor"),
     EXPORTER: _otel("with_our_exporter"),
 }
-JSON: Final = (RECORD, SPAN, BOTH)  # the others send OTLP
+JSON: Final = (LEAST, RECORD, SPAN, BOTH)  # the others send OTLP
 
 
 def available() -> list[str]:

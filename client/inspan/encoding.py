@@ -57,37 +57,19 @@ class Encoder:
         elif kind is Span:
             own, trace = span.id, span.trace_id
         else:
-            return self._foreign(span)
+            own = trace = None
         if type(own) is not str or type(trace) is not str or not own or not trace:
-            _check(span)
-        return self._fitting(span)
-
-    def _foreign(self, span: object) -> bytes:
-        """Of a type that is not ours: how it looks from outside is not how it is written, perhaps."""
-        try:
-            _check(span)
-        except Unencodable:
-            raise
-        except Exception as error:  # noqa: BLE001  any code of the agent's may run in here, and its error is not the agent's concern
-            raise Unencodable(f"{type(error).__name__} where its key was looked for") from None
-        encoded = self._fitting(span)
-        try:
-            key = msgspec.json.decode(encoded, type=_Key)
-        except msgspec.MsgspecError as error:
-            raise Unencodable(f"{name_of(span)} is not written as a span: {error}") from None
-        if not key.id or not key.trace_id:
-            raise Unencodable(f"{name_of(span)} is written without its key")
-        return encoded
-
-    def _fitting(self, span: object) -> bytes:
+            _look_for_key(span)
         try:
             encoded = self._encode(span)
-        except Exception as error:
+        except Exception as error:  # any code of the agent's may run in here, and its error is not the agent's concern
             if is_from_a_signal(error):
                 raise
             encoded = self._mended(span)
         if len(encoded) > self.max_bytes:
-            return self._shortened(encoded)
+            encoded = self._shortened(encoded)
+        if own is None:
+            _check_written(encoded, span)
         return encoded
 
     def _replace(self, value: object) -> object:
@@ -132,6 +114,26 @@ def name_of(value: object) -> str:
         return f"<{module}{kind.__qualname__}>"
     except Exception:  # noqa: BLE001  of a class that somebody else's code makes up
         return "<object>"
+
+
+def _look_for_key(span: object) -> None:
+    """Of one that is not plainly there. Raises Unencodable."""
+    try:
+        _check(span)
+    except Unencodable:
+        raise
+    except Exception as error:  # noqa: BLE001  the same
+        raise Unencodable(f"{type(error).__name__} where its key was looked for") from None
+
+
+def _check_written(encoded: bytes, span: object) -> None:
+    """How a type that is not ours looks from outside is not how it is written, perhaps. Raises Unencodable."""
+    try:
+        key = msgspec.json.decode(encoded, type=_Key)
+    except msgspec.MsgspecError as error:
+        raise Unencodable(f"{name_of(span)} is not written as a span: {error}") from None
+    if not key.id or not key.trace_id:
+        raise Unencodable(f"{name_of(span)} is written without its key")
 
 
 def _check(span: object) -> None:
