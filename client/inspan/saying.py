@@ -43,4 +43,4 @@ def _log(level: str, line: str) -> None:
     if logging is not None:
         getattr(logging.getLogger("inspan"), level)("%s", line)
     elif level == "warning" and sys.stderr is not None:  # as logging does where nobody configured it
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"inspan: {line}\n")
