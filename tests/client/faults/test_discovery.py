@@ -46,7 +46,7 @@ def test_the_first_line_says_every_place_and_what_is_wrong_there(tmp_path: Path)
     lines += "client.record(span(1))\nclient.flush(0.2)\nclient.close(0)\n"
     end = run(lines, tmp_path / "s", tmp_path)
     first = end.errors.splitlines()[0]
-    assert first.startswith("no sidecar at /proc/none/s (No such file or directory), ")
+    assert first.startswith("inspan: no sidecar at /proc/none/s (No such file or directory), ")
     assert f"{tmp_path / 's'} (No such file or directory); spans wait" in first
 
 
