@@ -9,6 +9,7 @@ from typing import Final
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from inspan.otel.fields import frame
 from inspan.wire import TRACES
 
 _FIRST: Final = b"\x0a"  # field 1, with a length: ExportTraceServiceRequest.resource_spans
@@ -35,7 +36,7 @@ Piece = tuple[Origin, bytes]
 
 def framed(span: bytes) -> bytes:
     """An encoded Span as a piece has it."""
-    return _frame(_SECOND, span)
+    return frame(_SECOND, span)
 
 
 class _Otlp:
@@ -56,7 +57,7 @@ class _Otlp:
                 last = origin
                 spans = resources.setdefault(origin.resource, {}).setdefault(origin.scope, [])
             spans.append(span)
-        return b"".join(_frame(_FIRST, resource + _scopes(scopes)) for resource, scopes in resources.items())
+        return b"".join(frame(_FIRST, resource + _scopes(scopes)) for resource, scopes in resources.items())
 
     def refused(self, body: bytes) -> tuple[int, str]:
         """See Dialect.refused. Raises ValueError where the body is no ExportTraceServiceResponse."""
@@ -73,15 +74,4 @@ OTLP: Final = _Otlp()
 
 
 def _scopes(scopes: dict[bytes, list[bytes]]) -> bytes:
-    return b"".join(_frame(_SECOND, scope + b"".join(spans)) for scope, spans in scopes.items())
-
-
-def _frame(tag: bytes, content: bytes) -> bytes:
-    """tag, length, content. The length is a varint: seven bits a byte, the lowest first."""
-    length = len(content)
-    head = bytearray(tag)
-    while length > 0x7F:
-        head.append(length & 0x7F | 0x80)
-        length >>= 7
-    head.append(length)
-    return bytes(head) + content
+    return b"".join(frame(_SECOND, scope + b"".join(spans)) for scope, spans in scopes.items())
