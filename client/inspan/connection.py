@@ -46,7 +46,8 @@ class Broken(Exception):
 
 
 class Connection:
-    """Opened when it is needed, and anew when it broke. Used by one thread; `abort` and `forget` by others.
+    """Opened when it is needed, and anew when it broke. Used by one thread; `abort` by
+    others, and `close` by a forked child, which ends its own half.
 
     places: where to look for the socket, first things first, at each try. clock: seconds that only grow.
     """
