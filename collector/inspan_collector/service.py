@@ -46,6 +46,8 @@ def make_exporter(config: DestinationConfig) -> Exporter:
             return otlp_exporter(config)
         case "sgp":
             return sgp_exporter(config)
+        case "agentex":
+            raise NotImplementedError
         case "file":
             return FileExporter(config)
 

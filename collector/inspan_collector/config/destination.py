@@ -12,7 +12,7 @@ from inspan.wire import ACCOUNT, BEAT
 from inspan_collector.config.unfit import Unfit, need_positive
 from inspan_collector.config.values import Seconds, Secret, Size, seconds, size
 
-Kind = Literal["otlp", "sgp", "file"]
+Kind = Literal["otlp", "sgp", "agentex", "file"]
 Compression = Literal["none", "gzip", "zstd"]
 
 SGP_MAX_SPANS: Final = 1000  # the contract of its batch endpoint: more are a validation error for the whole batch
@@ -23,12 +23,15 @@ KIND_DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     # As long as the SDK that posts there lingers by itself. Where a start is held for two seconds nobody misses the
     # 150 ms beside an otlp destination, and the upstream is asked less than half as often.
     "sgp": {"batch": {"max_spans": SGP_MAX_SPANS, "linger": "250ms"}},
+    # It has no batches: a request is one span, and there is nothing to wait for.
+    "agentex": {"batch": {"max_spans": 1, "linger": "0s"}},
     "file": {"concurrency": 1, "batch": {"max_spans": 2000}},
 }
 # Keys that mean nothing to a kind. Refused where set, since whoever sets one expects something of it.
 FOREIGN_KEYS: Final[dict[str, tuple[str, ...]]] = {
     "otlp": ("path", "rotate", "account_id", "upsert"),
     "sgp": ("path", "rotate"),
+    "agentex": ("path", "rotate", "account_id"),
     "file": (
         "upsert",
         "url",
@@ -64,9 +67,27 @@ class BatchConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     linger: Seconds = seconds("100ms")  # the upstream bills per request, people watch a trace at human speed; 0: none
 
 
+class DedupeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    window: Seconds = seconds("10m")  # an agent that retries gives up long before
+    max_keys: Annotated[int, Meta(ge=1)] = 50_000  # 6 MB at most; 20 minutes of 42 spans a second
+
+    def __post_init__(self) -> None:
+        need_positive(self, "window")
+
+
+class TrailConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    max_bytes: Size = size("8MiB")
+    max_age: Seconds = seconds("1h")  # who looks for a span looks for one of today
+
+    def __post_init__(self) -> None:
+        need_positive(self, "max_age")
+
+
 class UpsertConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hold_open: Seconds = seconds("2s")  # most calls end before, and cost one write; nobody watches a trace faster
     orphan_after: Seconds = seconds("1m")  # five beats may fail, as where the agent's CPU is throttled
+    dedupe: DedupeConfig | None = None  # most agents post each copy once
+    trail: TrailConfig | None = field(default_factory=TrailConfig)
 
     def __post_init__(self) -> None:
         if self.orphan_after <= BEAT:

@@ -12,11 +12,13 @@ from msgspec import Meta, Struct, field
 from inspan.wire import MAX_SOCKET_PATH
 from inspan_collector.config.destination import FOREIGN_KEYS
 from inspan_collector.config.destination import BatchConfig as BatchConfig
+from inspan_collector.config.destination import DedupeConfig as DedupeConfig
 from inspan_collector.config.destination import DestinationConfig as DestinationConfig
 from inspan_collector.config.destination import QueueConfig as QueueConfig
 from inspan_collector.config.destination import RetryConfig as RetryConfig
 from inspan_collector.config.destination import RotateConfig as RotateConfig
 from inspan_collector.config.destination import TlsConfig as TlsConfig
+from inspan_collector.config.destination import TrailConfig as TrailConfig
 from inspan_collector.config.destination import UpsertConfig as UpsertConfig
 from inspan_collector.config.spool import SpoolConfig as SpoolConfig
 from inspan_collector.config.unfit import Unfit, need_positive
@@ -144,10 +146,8 @@ def orphan_after(destinations: Sequence[DestinationConfig]) -> float:
 
 
 # Keys of the design that this version does not act on. Refused by name, since ignoring one would be a false promise.
-NOT_YET: Final[dict[Any, frozenset[str]]] = {
-    UpsertConfig: frozenset({"dedupe"}),
-}
-KINDS_NOT_YET: Final = frozenset({"agentex", "kafka"})
+NOT_YET: Final[dict[Any, frozenset[str]]] = {}
+KINDS_NOT_YET: Final = frozenset({"kafka"})
 
 
 def _leads_to(url: str | None, listen: Address) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from inspan_collector.formats import otlp_json, otlp_protobuf, span_json
+from inspan_collector.formats import otlp_json, otlp_protobuf, span_json, span_patch
 from inspan_collector.formats.format import Format, Head, Scan
 
 __all__ = ["FORMATS", "Format", "Head", "Scan"]
@@ -11,4 +11,5 @@ FORMATS: Final[dict[str, Format]] = {
     otlp_protobuf.name: otlp_protobuf,
     otlp_json.name: otlp_json,
     span_json.name: span_json,
+    span_patch.name: span_patch,
 }

@@ -1,7 +1,7 @@
 """What a format is: the encoding inside a chunk, and the five things that are done with it."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 
@@ -11,11 +11,18 @@ MAX_EXPLAINED: Final = 1 << 20
 
 
 class Head(msgspec.Struct, gc=False):
-    """What is read of a span in JSON: what tells it from others, and whether it has ended."""
+    """What is read of a span in JSON: what tells it from others, whether it has ended, and what people know it by.
+
+    Of the latter any type is taken, since it is for the upstream to say what it makes of it.
+    """
 
     id: Annotated[str, msgspec.Meta(min_length=1)]
     trace_id: Annotated[str, msgspec.Meta(min_length=1)]
     end_timestamp: str | None = None
+    parent_id: Any = None
+    name: Any = None
+    start_timestamp: Any = None
+    status: Any = None
 
 
 class Scan(msgspec.Struct, frozen=True, gc=False):

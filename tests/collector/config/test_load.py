@@ -7,7 +7,6 @@ from inspan_collector.config.load import load, read, resolve
 from inspan_collector.config.values import Seconds, Size
 from inspan_collector.errors import ConfigError
 
-LATER = ": is not available in this version; take it out"
 ONE = 'destinations:\n  - {name: traces, kind: otlp, url: "http://upstream.example/v1/traces"'
 
 
@@ -80,7 +79,6 @@ def test_a_full_configuration_has_nothing_to_remark() -> None:
         ("limit: {}", "limit: unknown key; did you mean limits?"),
         ("on: 1", "True: unknown key; known are socket, listen, admin, memory, limits, destinations, spool, drain"),
         (ONE + ", queue: {max_span: 1}}", "destinations[0].queue.max_span: unknown key; did you mean max_spans?"),
-        (ONE + ", upsert: {dedupe: 1h}}", "destinations[0].upsert.dedupe" + LATER),
         ("spool: {max_byte: 1GiB}", "spool.max_byte: unknown key; did you mean max_bytes?"),
     ],
 )
@@ -106,7 +104,10 @@ def test_a_key_that_does_not_exist_is_named_with_the_nearest(text: str, message:
         ("destinations: [{name: a}]", "destinations[0].kind: is missing"),
         ("destinations: [a]", "destinations[0]: expected object, got str"),
         ("destinations: {a: 1}", "destinations: expected a list, got dict"),
-        ("destinations: [{name: a, kind: otpl}]", "destinations[0].kind: expected otlp, sgp, file, got 'otpl'"),
+        (
+            "destinations: [{name: a, kind: otpl}]",
+            "destinations[0].kind: expected otlp, sgp, agentex, file, got 'otpl'",
+        ),
         ("socket: {mode: 0660}", "socket.mode: expected text, got int; write it in quotes"),
         ("socket: {mode: '9999'}", "socket.mode: expected str matching regex '^0?[0-7]{3}$'"),
         ("socket: /run/x", "socket: expected object, got str"),
@@ -143,12 +144,6 @@ def test_a_relation_that_does_not_hold_is_named_from_the_top() -> None:
     )
     assert refused(ONE + ", retry: {initial: 1m}}").startswith("inspan.yaml: destinations[0].retry.initial: 1m is more")
     assert refused("limits: {max_request_bytes: 1MiB}").startswith("inspan.yaml: limits.max_span_bytes: 4MiB is more")
-
-
-def test_agentex_is_known_and_not_available() -> None:
-    assert refused("destinations: [{name: a, kind: agentex, url: 'http://x'}]") == (
-        "inspan.yaml: destinations[0].kind: agentex is not available in this version; use otlp, sgp, file"
-    )
 
 
 def test_a_missing_variable_is_named_with_its_key() -> None:
