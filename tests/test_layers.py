@@ -29,7 +29,7 @@ ROWS: Final = (
     ("4 view", {"view"}),
     ("4 metrics", {"metrics"}),
     ("4 admin", {"admin", "control"}),
-    ("5 keeping", {"keeping", "stopping", "termination", "trim"}),
+    ("5 keeping", {"keeping", "orphans", "stopping", "termination", "trim"}),
     ("5 root", {"service"}),
     ("6 demo", {"demo"}),
     ("7 door", {"cli"}),

@@ -55,6 +55,7 @@ class Keeping:
         self.spool = None if config.spool is None else Spool(config.spool, events)
         self.pipelines: dict[str, Pipeline] = {}
         self.taken_over = False
+        self.beginning: Callable[[], None] = lambda: None  # told when what the former life left is ours
 
     def __repr__(self) -> str:
         return f"<Keeping {self.mirror!r} {self.spool!r}>"
@@ -163,6 +164,7 @@ class Keeping:
             for name, pipeline in self.pipelines.items():
                 self._inherit(name, pipeline, former)
         self.mirror.begin()
+        self.beginning()
 
     def _say(self, former: FormerLife) -> None:
         books = {name: {k: v for k, v in counts.items() if v} for name, counts in former.books.items()}

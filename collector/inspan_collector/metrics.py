@@ -16,6 +16,7 @@ from inspan_collector.gate import STATES
 from inspan_collector.histogram import Histogram
 from inspan_collector.ledger import DROPPED, REFUSALS
 from inspan_collector.pipeline.destination import DECISIONS, Destination
+from inspan_collector.queue.upserts import Upserts
 from inspan_collector.row import TROUBLES
 from inspan_collector.view import View
 
@@ -40,6 +41,7 @@ class Metrics(Collector):
         yield from self._process()
         yield from self._deliveries()
         yield from self._agents()
+        yield from self._upserts()
 
     def _receptions(self) -> Iterator[Metric]:
         books = self.view.receptions
@@ -173,6 +175,16 @@ class Metrics(Collector):
             {(s,): n for s, n in missing.items()},
         )
 
+    def _upserts(self) -> Iterator[Metric]:
+        yield self._gauge(
+            "open_spans", "Spans of registered agents that have not ended", lambda d: _openings(d, "open")
+        )
+        yield self._counter(
+            "open_spans_unwatched",
+            "Open spans that nobody will end, for want of room",
+            lambda d: _openings(d, "unwatched"),
+        )
+
     def _gauge(self, name: str, text: str, read: Callable[[Destination], float]) -> Metric:
         return _gauge(name, text, D, {(d.name,): read(d) for d in self.view.destinations})
 
@@ -188,6 +200,13 @@ def registry(view: View) -> CollectorRegistry:
     made = CollectorRegistry(auto_describe=False)
     made.register(Metrics(view))
     return made
+
+
+def _openings(d: Destination, what: str) -> int:
+    """Where spans cannot be updated nothing is open: starts are not sent."""
+    if not isinstance(d.waiting, Upserts):
+        return 0
+    return len(d.waiting.openings.open) if what == "open" else d.waiting.openings.unwatched
 
 
 def _gauge(name: str, text: str, labels: Iterable[str], values: dict[tuple[str, ...], float]) -> Metric:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, cast
 
 from inspan_collector.admin import Admin
 from inspan_collector.config.cgroup import memory_limit, read_cgroup_limit
@@ -17,9 +17,11 @@ from inspan_collector.exporters.sgp import sgp_exporter
 from inspan_collector.keeping import Keeping
 from inspan_collector.liveness import SWEEP, Registry
 from inspan_collector.memory import Memory
+from inspan_collector.orphans import Orphans
 from inspan_collector.pipeline.destination import Destination, Exporter
 from inspan_collector.pipeline.intake import Intake
 from inspan_collector.pipeline.portions import portion
+from inspan_collector.queue.upserts import Upserts
 from inspan_collector.receiver.connections import Connections
 from inspan_collector.receiver.connections import Limits as ConnectionLimits
 from inspan_collector.receiver.dialects import NAMES
@@ -65,6 +67,7 @@ class Service:
         self.keeping = Keeping(config, self.events, NAMES)
         self._build_pipelines()
         self.registry = Registry(orphan_after(config.destinations), self.events.note)
+        self.orphans = self._build_orphans()
         self.door = self._build_door()
         self.connections = Connections(self._connection_limits(), self.door, self.loop)
         self.view = View(
@@ -245,7 +248,17 @@ class Service:
     def _crowded(self) -> bool:
         return self.connections.agents.crowded()
 
+    def _build_orphans(self) -> Orphans:
+        updated = {
+            each.destination.name: each for each in self.pipelines if isinstance(each.destination.waiting, Upserts)
+        }
+        openings = {name: cast(Upserts, each.destination.waiting).openings for name, each in updated.items()}
+        orphans = Orphans(self.registry, openings, lambda name: updated[name].wake(), self.events, self.keeping.wall)
+        self.keeping.beginning = lambda: orphans.begin(self.keeping.path)
+        return orphans
+
     async def _sweep_agents(self) -> None:
         while True:
             self.registry.sweep(self.loop.time())
+            self.orphans.sweep()
             await asyncio.sleep(SWEEP)

@@ -147,6 +147,11 @@ def _upserts(d: Destination, waiting: Upserts) -> dict[str, Any]:
     return {
         "held": waiting.held(),
         "behind": len(waiting.behind),
+        "open": {
+            "spans": len(waiting.openings.open),
+            "to_be_ended": len(waiting.openings.due),
+            "unwatched": waiting.openings.unwatched,
+        },
         "saved": {
             "requests": d.joined + waiting.merged_bundles,
             "copies": d.ledger.balances[MERGED],

@@ -18,17 +18,33 @@ SHOWN: Final = 8
 class Registered:
     """An agent with a name, whatever its connections. Numbers are spans.
 
-    seen: when it was heard last, in the registry's time. recorded, queued, dropped: as it said last. before: what
-    sidecars of before took of it. arrived: what was taken of its posts here, each post once.
+    seen: when it was heard last, in the registry's time. heard: the same, as the loop time of the sweep before it.
+    recorded, queued, dropped: as it said last. before: what sidecars of before took of it. arrived: what was taken of
+    its posts here, each post once.
     """
 
-    __slots__ = ("arrived", "before", "dropped", "id", "pid", "queued", "recorded", "seen", "state", "totals")
+    __slots__ = (
+        "arrived",
+        "before",
+        "dropped",
+        "heard",
+        "id",
+        "orphaned",
+        "pid",
+        "queued",
+        "recorded",
+        "seen",
+        "state",
+        "totals",
+    )
 
-    def __init__(self, told: Registration, totals: Totals, seen: float) -> None:
+    def __init__(self, told: Registration, totals: Totals, seen: float, heard: float) -> None:
         self.id = told.registration_id
         self.pid = told.pid
         self.totals = totals
         self.seen = seen
+        self.heard = heard
+        self.orphaned = False  # nobody expects it to end its spans any more
         self.state = RUNNING
         self.recorded = told.reported.recorded
         self.dropped = _by_reason(told.reported.dropped)

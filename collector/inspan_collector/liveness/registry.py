@@ -20,6 +20,18 @@ FORGET: Final = 600.0  # s of silence on top, after which a lost agent will not 
 MAX_AGENTS: Final = 1024
 
 
+class Kin(Protocol):
+    """Who has to do with the spans that agents leave open."""
+
+    def orphaned(self, agent: Registered) -> None:
+        """It will not end its spans: it is lost, or it completed and has left them open."""
+        ...
+
+    def returned(self, agent: Registered) -> None:
+        """It was lost, and is back."""
+        ...
+
+
 class Note(Protocol):
     """How it is said that something happened: an event of this kind, at a service."""
 
@@ -41,6 +53,7 @@ class Registry:
         self.orphan_after = orphan_after
         self.note = note
         self.limit = limit
+        self.kin: Kin | None = None
         self.services = Services()
         self.awake = 0.0
         self._by_id: dict[bytes, Registered] = {}  # in the order in which they came to their state
@@ -62,6 +75,11 @@ class Registry:
         agent = self._by_id.get(agent_id)
         if agent is not None:
             agent.seen = self._now_at_most
+            agent.heard = self._swept or 0.0
+            if agent.orphaned:
+                agent.orphaned = False
+                if self.kin is not None:
+                    self.kin.returned(agent)
             if agent.state is LOST:
                 self._turn(agent, RUNNING)
                 self.note("agent_back", agent.service, f"{_shown(agent)} was lost, and speaks again")
@@ -72,8 +90,13 @@ class Registry:
         agent_id = told.registration_id.encode()
         agent = self.hear(agent_id)
         if agent is None and self._make_room():
-            agent = self._by_id[agent_id] = Registered(told, self.services.of(told.service), self._now_at_most)
+            agent = self._by_id[agent_id] = self._registered(told)
+            if self.kin is not None:
+                self.kin.returned(agent)
         return agent
+
+    def _registered(self, told: Registration) -> Registered:
+        return Registered(told, self.services.of(told.service), self._now_at_most, self._swept or 0.0)
 
     def beat(self, agent_id: bytes, report: Report) -> bool:
         """It lives, and counts; False where nobody has this id."""
@@ -100,7 +123,10 @@ class Registry:
         self._swept = now
         self._now_at_most = self.awake + MAX_STEP
         for agent in list(self._by_id.values()):
-            if agent.state is RUNNING and self.awake - agent.seen > self.orphan_after:
+            silent = self.awake - agent.seen > self.orphan_after
+            if silent and not agent.orphaned:
+                self._orphan(agent)
+            if silent and agent.state is RUNNING:
                 self._turn(agent, LOST)
                 message = f"{_shown(agent)} was silent for {self.orphan_after:g} s: it may be dead"
                 self.note("agent_lost", agent.service, message, spans=agent.missing)
@@ -140,6 +166,14 @@ class Registry:
                 found[agent.service] += agent.missing
         return found
 
+    def __contains__(self, agent_id: str) -> bool:
+        """Whether an agent of this id is remembered, in whatever state."""
+        return agent_id.encode() in self._by_id
+
+    def heard(self) -> dict[str, float]:
+        """When each that is not lost was heard last: loop times in seconds, not later than it was."""
+        return {agent.id: agent.heard for agent in self._by_id.values() if not agent.orphaned}
+
     # Turning
 
     def _turn(self, agent: Registered, state: str) -> None:
@@ -158,9 +192,16 @@ class Registry:
                 return True
         return False
 
+    def _orphan(self, agent: Registered) -> None:
+        agent.orphaned = True
+        if self.kin is not None:
+            self.kin.orphaned(agent)
+
     def _forget(self, agent: Registered) -> None:
         if agent.state is LOST:
             agent.write_off()
+        if not agent.orphaned:
+            self._orphan(agent)
         del self._by_id[agent.id.encode()]
 
 

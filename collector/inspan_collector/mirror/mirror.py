@@ -1,18 +1,15 @@
 """The file of this life, and how it takes the place of the former one's."""
 
 import mmap
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
 from inspan_collector.ledger import ACCOUNTS, COUNTS, Ledger, Reception
+from inspan_collector.mirror.file import made
 from inspan_collector.mirror.former import Former, read
 from inspan_collector.mirror.layout import CLEAN, HEAD, RING, WORD, Layout
 from inspan_collector.mirror.page import Book, Page
-
-_MAKE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Mirror:
@@ -128,7 +125,7 @@ class Mirror:
 
     def _begun_file(self) -> memoryview:
         """A new file of our own, under another name until `begin`. Raises OSError."""
-        words = _filled(_made(self._new, self._layout.size), self._layout)
+        words = _filled(made(self._new, self._layout.size), self._layout)
         found = self._new.stat()
         self._identity = (found.st_dev, found.st_ino)
         return words
@@ -151,17 +148,6 @@ class Mirror:
     def _give_up(self, error: OSError) -> None:
         self.trouble = f"the books would not survive a crash: {self.path}: {error.strerror}"
         _remove(self._new)
-
-
-def _made(path: Path, size: int) -> mmap.mmap:
-    """Errors: OSError. What a start that did not get far left there is taken away."""
-    path.unlink(missing_ok=True)
-    file = os.open(path, _MAKE, 0o600)
-    try:
-        os.posix_fallocate(file, 0, size)  # a store into a hole of the file would be SIGBUS on a full disk
-        return mmap.mmap(file, size)
-    finally:
-        os.close(file)
 
 
 def _filled(memory: mmap.mmap, layout: Layout) -> memoryview:

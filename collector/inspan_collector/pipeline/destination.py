@@ -15,7 +15,7 @@ from inspan_collector.events import Events
 from inspan_collector.formats import FORMATS, Format, Head
 from inspan_collector.gate import PROBE_PAUSED, Gate
 from inspan_collector.histogram import BYTES, SECONDS, SPANS, Histogram
-from inspan_collector.ledger import DROPPED_QUEUE_FULL, ENQUEUED, MERGED, REPLAYED, Ledger, QueueRefusal
+from inspan_collector.ledger import DROPPED_QUEUE_FULL, ENQUEUED, MERGED, REPLAYED, SPOOLED, Ledger, QueueRefusal
 from inspan_collector.memory import Memory
 from inspan_collector.pipeline.evidence import Tally
 from inspan_collector.pipeline.line import Line
@@ -107,6 +107,8 @@ class Destination:
         self.waiting: Lanes | Upserts = (
             Upserts(limits, config.upsert.hold_open, memory, journal) if exporter.upserts else Lanes(limits, journal)
         )
+        if isinstance(self.waiting, Upserts):
+            self.waiting.openings.held_back = lambda: self.ledger.balances[SPOOLED] > 0
         self.queue = Queue(
             self.ledger,
             self.waiting,

@@ -4,6 +4,7 @@ from typing import Final
 
 from inspan_collector.chunk import Chunk
 from inspan_collector.config.model import SpoolConfig
+from inspan_collector.formats import span_patch
 from inspan_collector.pipeline.backlog import Backlog
 from inspan_collector.pipeline.destination import Destination
 from inspan_collector.pledge import Pledge
@@ -88,6 +89,8 @@ class Overflow:
         """Everything that is held gets a row: what waits, and what is in flight. They stay where they are."""
         rows: list[Row] = []
         for chunk in in_flight:
+            if chunk.format == span_patch.name:
+                continue  # the next life ends these spans, if we cannot
             if isinstance(chunk, Copies):
                 rows += rows_of_copies(chunk, self.share)
             elif not self.share.has_row(chunk.seqs[0]):

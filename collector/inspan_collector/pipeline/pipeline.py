@@ -108,7 +108,9 @@ class Pipeline:
     def _finished(self) -> bool:
         if self.deliveries or self.reading is not None:
             return False
-        held = self.destination.queue.waiting.spans or (self.backlog is not None and self.backlog.is_ready())
+        waiting = self.destination.queue.waiting
+        held = waiting.spans or waiting.time_left(self.destination.clock()) is not None
+        held = held or (self.backlog is not None and self.backlog.is_ready())
         return self.abandoned or (self.draining and not held)
 
     # Taking

@@ -77,14 +77,19 @@ class OwnBytes:
         self.memory = memory
 
     def chunk(
-        self, agent: Hashable, arrived: float, copies: dict[Hashable, bytes], seqs: Sequence[int], *, ended: bool
+        self,
+        agent: Hashable,
+        arrived: float,
+        copies: dict[Hashable, bytes],
+        seqs: Sequence[int],
+        *,
+        ended: bool,
+        format: str = span_json.name,
     ) -> Copies:
         """Copies by their keys as a chunk. Their bytes are to be charged by the caller."""
         body = span_json.array_of(copies.values())
         size = len(body) - len("[]") + (COMMA if copies else 0)
-        return Copies(
-            span_json.name, body, size, len(copies), agent, arrived, self, seqs, keys=list(copies), ended=ended
-        )
+        return Copies(format, body, size, len(copies), agent, arrived, self, seqs, keys=list(copies), ended=ended)
 
     def let_go(self, chunk: Chunk) -> None:
         """See Keeper."""
@@ -99,6 +104,6 @@ class OwnBytes:
         for _, spans in parts:
             keys, seqs = whole.keys[at : at + spans], whole.seqs[at : at + spans]
             part = {key: copies[key] for key in keys}
-            made.append(self.chunk(whole.agent, whole.arrived, part, seqs, ended=whole.ended))
+            made.append(self.chunk(whole.agent, whole.arrived, part, seqs, ended=whole.ended, format=whole.format))
             at += spans
         return made

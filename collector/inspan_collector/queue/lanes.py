@@ -110,9 +110,9 @@ class Lanes:
             chunks.append(lane.popleft())
         return chunks
 
-    def gone(self, chunks: Sequence[Chunk], *, refused: bool, now: float) -> list[Chunk]:
+    def gone(self, chunks: Sequence[Chunk], *, fate: int, now: float) -> list[Chunk]:
         """Nothing waited for them."""
-        del chunks, refused, now
+        del chunks, fate, now
         return []
 
     def stop_holding(self) -> None:

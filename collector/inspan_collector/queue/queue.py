@@ -5,7 +5,7 @@ from typing import Final
 
 from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk
-from inspan_collector.formats import FORMATS, Head
+from inspan_collector.formats import FORMATS, Head, span_patch
 from inspan_collector.ledger import (
     DROPPED_BUG,
     DROPPED_EXPIRED,
@@ -14,9 +14,9 @@ from inspan_collector.ledger import (
     ENQUEUED,
     IN_FLIGHT,
     MERGED,
-    QUARANTINED,
     QUEUED,
     SPOOLED,
+    SYNTHESIZED,
     Ledger,
     QueueRefusal,
 )
@@ -152,7 +152,10 @@ class Queue:
         max_bytes: what the destination has been seen to accept, never more than the configured limit.
         """
         chunks = self.waiting.take(max_bytes, now, self.cut)
-        self.ledger.move(QUEUED, IN_FLIGHT, sum([chunk.spans for chunk in chunks]))
+        if chunks and chunks[0].format == span_patch.name:
+            self.admit(chunks, SYNTHESIZED)
+        else:
+            self.ledger.move(QUEUED, IN_FLIGHT, sum([chunk.spans for chunk in chunks]))
         return chunks
 
     def cut(self, chunk: Chunk) -> list[Chunk]:
@@ -179,7 +182,7 @@ class Queue:
         self.ledger.move(IN_FLIGHT, DROPPED_REJECTED, rejected)
         self.ledger.move(IN_FLIGHT, fate, sum([chunk.spans for chunk in chunks]) - rejected)
         self._release(chunks, fate)
-        late = self.waiting.gone(chunks, refused=fate == QUARANTINED, now=now)
+        late = self.waiting.gone(chunks, fate=fate, now=now)
         self._leave(late, MERGED)
         self.ledger.publish()
         self.wake()
@@ -239,20 +242,21 @@ class Queue:
         self.ledger.move(place, fate, spans - kept)
         self._let_go(chunks)
         if place == IN_FLIGHT:
-            self.waiting.gone(chunks, refused=False, now=0.0)
+            self.waiting.gone(chunks, fate=fate, now=0.0)
         self.ledger.publish()
         return spans - kept
 
-    def admit(self, chunks: Sequence[Chunk]) -> None:
-        """Chunks from disk are in flight, and in the bounds, whatever room there is: they were accepted long ago."""
-        self.ledger.move(SPOOLED, IN_FLIGHT, sum([chunk.spans for chunk in chunks]))
+    def admit(self, chunks: Sequence[Chunk], source: int) -> None:
+        """Chunks that did not wait here are in flight, and in the bounds, whatever room there is: what was on disk was
+        accepted long ago, and ends for dead agents are few and small."""
+        self.ledger.move(source, IN_FLIGHT, sum([chunk.spans for chunk in chunks]))
         for chunk in chunks:
             self.held_spans += chunk.spans
             self._hold(chunk.agent, self._weight(chunk))
 
     def rejoined(self, came: Rejoined) -> None:
         """Rows have come back: what is to be sent is in flight, what follows it waits."""
-        self.admit(came.send)
+        self.admit(came.send, SPOOLED)
         if came.behind:
             self.held_spans += len(came.behind)
             self._hold(RECOVERED, came.grown)

@@ -17,17 +17,19 @@ from itertools import chain
 from typing import cast
 
 from inspan_collector.chunk import Chunk
-from inspan_collector.formats import Head, span_json
+from inspan_collector.formats import Head, span_json, span_patch
+from inspan_collector.ledger import QUARANTINED
+from inspan_collector.liveness import Registered
 from inspan_collector.pledge import Pledge
 from inspan_collector.queue.bundle import BEHIND, COMMA, KEY, READY, Bundle, Copies, weight
+from inspan_collector.queue.ending import Ending
 from inspan_collector.queue.journal import put_fitting
-from inspan_collector.queue.places import Places
 from inspan_collector.queue.posting import Posting, rows_of
 from inspan_collector.queue.waiting import Added, Cut
 from inspan_collector.row import Row
 
 
-class Upserts(Places):
+class Upserts(Ending):
     """See Waiting. hold_open: seconds. memory: charged for the copies, their keys and their bytes."""
 
     overhead = KEY
@@ -40,6 +42,9 @@ class Upserts(Places):
         was_ready, was_holding = bool(self.ready), bool(self.holding)
         opened, ended, posted = span_json.copies(chunk.body, heads)
         merged = chunk.spans - len(opened) - len(ended)
+        self.openings.add(
+            chunk.agent if isinstance(chunk.agent, Registered) else None, heads, ended.keys(), chunk.arrived
+        )
         posting = Posting(self.journal, self.by_key, self.seqs, opened, ended) if self.journal is not None else None
         grown = {chunk.agent: 0}
         merged += self._meet(ended, chunk, grown, ended=True) + self._meet(opened, chunk, grown, ended=False)
@@ -96,7 +101,7 @@ class Upserts(Places):
         return min((bundle.arrived for bundle in self._all() if bundle.copies), default=None)
 
     def time_left(self, now: float) -> float | None:
-        if self._full():
+        if self._full() or self._end_is_free():
             return 0.0
         since = [self.ready[0].since] if self.ready else []
         since += [self.holding[0].since + self.hold_open] if self.holding else []
@@ -107,6 +112,8 @@ class Upserts(Places):
         del cut  # a bundle is split before it is a chunk
         while self.holding and self.holding[0].since + self.hold_open <= now:
             self._let_go(self.holding[0].since + self.hold_open)
+        if not self._full() and self._end_is_free():
+            return self._take_ends(now)
         chunks: list[Chunk] = []
         spans = self.limits.max_spans
         while self.ready and spans:
@@ -143,18 +150,20 @@ class Upserts(Places):
             self._let_go(now)
         return bool(self.ready) > before or self._full()
 
-    def gone(self, chunks: Sequence[Chunk], *, refused: bool, now: float) -> list[Chunk]:
+    def gone(self, chunks: Sequence[Chunk], *, fate: int, now: float) -> list[Chunk]:
         """What waited behind these is next. An open copy that comes after its own end says less and is merged, unless
         the upstream refused the end: if not delivered, it may have been written all the same."""
         late: list[Chunk] = []
         held = len(self.holding)
         for copies in cast(Sequence[Copies], chunks):  # of no other kind are those that `take` returned
+            if copies.format == span_patch.name:
+                self._ends_are_through(copies, fate)
             for key in copies.keys:
                 following = self.by_key.pop(key)
                 if following is None:
                     continue
                 del self.behind[key]
-                if copies.ended and not following.ended and not refused:
+                if copies.ended and not following.ended and fate != QUARANTINED:
                     self.merged_bytes += following.size
                     late.append(self.chunk(following))
                     self._leave(following)

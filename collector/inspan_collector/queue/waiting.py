@@ -65,10 +65,10 @@ class Waiting(Protocol):
         """
         ...
 
-    def gone(self, chunks: Sequence[Chunk], *, refused: bool, now: float) -> list[Chunk]:
+    def gone(self, chunks: Sequence[Chunk], *, fate: int, now: float) -> list[Chunk]:
         """Taken chunks have a fate. Returns those that are pointless now, and do not wait any more: merged.
 
-        refused: the fate is quarantine.
+        fate: an account of the ledger.
         """
         ...
 

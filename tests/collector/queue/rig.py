@@ -2,6 +2,7 @@
 
 import json
 from collections import deque
+from collections.abc import Hashable
 from typing import Any
 
 from inspan_collector.batch import Limits
@@ -49,7 +50,7 @@ class UpsertRig:
     def _wake(self) -> None:
         self.wakes += 1
 
-    def post(self, *copies: str, at: float = 0.0, agent: str = "a") -> str | None:
+    def post(self, *copies: str, at: float = 0.0, agent: Hashable = "a") -> str | None:
         """One request, as the intake offers it."""
         body = json.dumps([span(copy) for copy in copies]).encode()
         custody = Custody(len(body), self.memory.release)

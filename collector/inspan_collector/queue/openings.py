@@ -1,0 +1,220 @@
+"""Spans that registered agents have begun and nobody has ended, so that they can be ended where nobody will.
+
+Told of every copy that is taken, by its key. What is known is in a log that outlives the process, where there is one.
+"""
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol, cast
+
+import msgspec
+
+from inspan_collector.formats import Head, span_json
+
+# Of one destination; with their keys some 5 MB. An agent has as many open as its calls are deep and wide, and a pod
+# has tens of agents.
+MAX_OPEN: Final = 10_000
+MAX_TEXT: Final = 1024  # characters of a key, and of a start; SGP takes ids of 256
+RECENT: Final = 10_000  # keys, at least: what ended so long ago is not begun late any more
+OPENED: Final = 0  # records of the log
+CLOSED: Final = 1
+SEEN: Final = 2
+
+Record = tuple[Any, ...]
+
+
+class Log(Protocol):
+    """What outlives the process: records, in the order in which they were written."""
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Keep these, behind those of before."""
+        ...
+
+
+class Author(Protocol):
+    """Who posts: a registered agent."""
+
+    id: str
+
+
+class Opening(msgspec.Struct, gc=False):
+    """A span that is open. agent: the id that it was posted under. started: its start_timestamp, as it came."""
+
+    agent: str
+    started: str | None = None
+
+
+class End(msgspec.Struct, frozen=True, gc=False):
+    """How the spans of an agent that is gone are ended. seen: when it was heard last, RFC 3339. words: why."""
+
+    seen: str
+    words: str
+
+
+class Openings:
+    """At most `limit` open spans, the oldest forgotten first: `unwatched` counts these, and nobody will end them.
+
+    due: those that are to be ended, and how.
+    """
+
+    def __init__(self, limit: int = MAX_OPEN) -> None:
+        self.limit = limit
+        self.open: dict[Hashable, Opening] = {}
+        self.due: dict[Hashable, End] = {}
+        self.unwatched = 0
+        self.authors: dict[str, int] = {}  # how many each has open
+        self.heard: dict[str, float] = {}  # when each of them was heard last, in seconds since the epoch
+        self.wall: Callable[[float], float] = lambda at: at  # seconds since the epoch of a loop time
+        self.watching = False  # whether anybody ever posted here who may be gone one day
+        self.log: Log | None = None
+        self.held_back: Callable[[], bool] = lambda: False  # whether what spans are to be ended may not be sent yet
+        self._ended: tuple[set[int], set[int]] = (set(), set())  # hashes of keys that ended lately: newer, older
+
+    def __repr__(self) -> str:
+        return f"<Openings {len(self.open)} open, {len(self.due)} due, {self.unwatched} unwatched>"
+
+    # What is taken
+
+    def add(self, author: Author | None, heads: Sequence[Head], ended: Collection[Hashable], now: float) -> None:
+        """Copies were taken. author: None where nobody says when whoever posts them is gone. ended: keys that ended.
+        now: loop time in seconds.
+        """
+        if self.open and ended:
+            self.close(self.open.keys() & ended)
+        self.watching = self.watching or author is not None
+        if not self.watching:
+            return
+        newer, _ = self._ended
+        newer.update(map(hash, ended))
+        if len(newer) > RECENT:
+            self._ended = (set(), newer)
+        unended = [] if author is None else [head for head in heads if head.end_timestamp is None]
+        if author is not None and unended:
+            self._watch(author.id, zip(span_json.keys_of(unended), unended, strict=True), now)
+
+    def _watch(self, agent: str, begun: Iterable[tuple[Hashable, Head]], now: float) -> None:
+        newer, older = self._ended
+        records: list[Record] = []
+        for key, head in begun:
+            if key in self.open or hash(key) in newer or hash(key) in older:
+                continue  # it came again, or after its end
+            if len(head.id) + len(head.trace_id) > MAX_TEXT:
+                self.unwatched += 1
+                continue
+            if agent not in self.authors:
+                self.authors[agent] = 0
+                self.heard[agent] = self.wall(now)
+                records.append((SEEN, agent, self.heard[agent]))
+            self.authors[agent] += 1
+            started = head.start_timestamp
+            opening = Opening(agent, started if isinstance(started, str) and len(started) <= MAX_TEXT else None)
+            self.open[key] = opening
+            records.append((OPENED, key, agent, opening.started))
+        self._write(records)
+        if len(self.open) > self.limit:
+            oldest = list(self.open)[: len(self.open) - self.limit]
+            self.unwatched += len(oldest)
+            self.close(oldest)
+
+    def close(self, keys: Collection[Hashable]) -> None:
+        """These are not open any more, or of no concern."""
+        gone = {key: opening for key in keys if (opening := self.open.pop(key, None)) is not None}
+        for key, opening in gone.items():
+            self.due.pop(key, None)
+            self._one_fewer(opening.agent)
+        self._ended[0].update(map(hash, gone))
+        self._write([(CLOSED, key) for key in gone])
+
+    # Agents that are gone
+
+    def _one_fewer(self, agent: str) -> None:
+        self.authors[agent] -= 1
+        if not self.authors[agent]:
+            del self.authors[agent]
+            self.heard.pop(agent, None)
+
+    def orphan(self, agent: str, end: End) -> int:
+        """Whoever has this id will not end its spans: they are due. Returns how many."""
+        left = [key for key, opening in self.open.items() if opening.agent == agent]
+        self.due.update(dict.fromkeys(left, end))
+        return len(left)
+
+    def reclaim(self, agent: str) -> None:
+        """It is back, and ends its spans by itself."""
+        for key in [key for key in self.due if self.open[key].agent == agent]:
+            del self.due[key]
+
+    def take(self, busy: Mapping[Hashable, object], most: int) -> dict[Hashable, bytes]:
+        """The ends of spans that are due, but for those of which something is under way. They are due no more."""
+        free = [key for key in self.due if key not in busy][:most]
+        return {key: _patch(key, self.open[key], self.due.pop(key)) for key in free}
+
+    # What outlives us
+
+    def inherit(self, former: Iterable[Record]) -> None:
+        """What a former life wrote is still so. Before anything is taken."""
+        self.open, heard = _replayed(former)
+        self.watching = bool(self.open)
+        for opening in self.open.values():
+            self.authors[opening.agent] = self.authors.get(opening.agent, 0) + 1
+        self.heard = {agent: at for agent, at in heard.items() if agent in self.authors}
+
+    def records(self) -> list[Record]:
+        """What is so now, for a log that begins anew."""
+        seen: list[Record] = [(SEEN, agent, at) for agent, at in self.heard.items()]
+        return seen + [(OPENED, key, opening.agent, opening.started) for key, opening in self.open.items()]
+
+    def seen(self, heard: Mapping[str, float]) -> None:
+        """These agents were heard, at so many seconds since the epoch."""
+        here = {agent: at for agent, at in heard.items() if agent in self.authors}
+        self.heard |= here
+        self._write([(SEEN, agent, at) for agent, at in here.items()])
+
+    def _write(self, records: Sequence[Record]) -> None:
+        if records and self.log is not None:
+            self.log.write(records)
+
+
+def _replayed(records: Iterable[Record]) -> tuple[dict[Hashable, Opening], dict[str, float]]:
+    opened: dict[Hashable, Opening] = {}
+    seen: dict[str, float] = {}
+    for kind, *rest in records:
+        if kind == OPENED:
+            opened[_key(rest[0])] = Opening(*rest[1:])
+        elif kind == CLOSED:
+            opened.pop(_key(rest[0]), None)
+        elif kind == SEEN:
+            seen[rest[0]] = rest[1]
+    return opened, seen
+
+
+def _key(key: Any) -> Hashable:
+    return tuple(key) if isinstance(key, list) else cast(Hashable, key)
+
+
+def _patch(key: Hashable, opening: Opening, end: End) -> bytes:
+    """A change of one span, in the format span_patch: it ends, and nothing else of it changes."""
+    trace_id, span_id = key.split("\0") if isinstance(key, str) else cast(tuple[str, str], key)
+    return msgspec.json.encode(
+        {
+            "id": span_id,
+            "trace_id": trace_id,
+            "end_timestamp": _not_before(opening.started, end.seen),
+            "status": "ERROR",
+            "output": {"error": "interrupted", "message": end.words},
+        }
+    )
+
+
+def _not_before(started: str | None, seen: str) -> str:
+    """Upstreams refuse a span that ends before it starts: clocks of agents may be ahead of ours."""
+    begun = _moment(started)
+    return cast(str, started) if begun is not None and begun > datetime.fromisoformat(seen) else seen
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,169 @@
+"""Which spans are open, whose they are, and what is remembered of them when the sidecar is not there any more."""
+
+import os
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from inspan_collector.formats import Head, span_json
+from inspan_collector.queue.openings import MAX_TEXT, End, Openings, Record
+
+END = End("2026-05-05T10:00:00+00:00", "the agent fell silent")
+
+
+class Agent:
+    def __init__(self, name: str) -> None:
+        self.id = name
+
+
+class Paper:
+    """A log that keeps everything."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def write(self, records: Sequence[Record]) -> None:
+        self.records += [tuple(msgspec.msgpack.decode(msgspec.msgpack.encode(record))) for record in records]
+
+
+def head(name: str, start: Any = "2026-05-05T09:00:00Z", trace: str = "t") -> Head:
+    return Head(name, trace, None, start_timestamp=start)
+
+
+def begin(openings: Openings, author: str | None, *names: str, at: float = 0.0) -> None:
+    openings.add(None if author is None else Agent(author), [head(name) for name in names], set(), at)
+
+
+def end(openings: Openings, *names: str, author: str | None = "a", trace: str = "t") -> None:
+    heads = [Head(name, trace, "2026-05-05T09:30:00Z") for name in names]
+    openings.add(None if author is None else Agent(author), heads, span_json.keys_of(heads), 0.0)
+
+
+def patches(openings: Openings, busy: Sequence[str] = (), most: int = 100) -> list[dict[str, Any]]:
+    taken = openings.take(dict.fromkeys(f"t\0{name}" for name in busy), most)
+    return [msgspec.json.decode(body) for body in taken.values()]
+
+
+def names(openings: Openings) -> list[str]:
+    return [str(key).split("\0")[1] for key in openings.open]
+
+
+def test_a_span_is_open_until_anybody_ends_it() -> None:
+    openings = Openings()
+    begin(openings, "a", "x", "y")
+    assert names(openings) == ["x", "y"] and openings.authors == {"a": 2}
+    end(openings, "x", author=None)
+    assert names(openings) == ["y"]
+    end(openings, "y", author="b")
+    assert names(openings) == [] and openings.authors == openings.heard == {}
+
+
+def test_what_nobody_can_miss_is_not_watched() -> None:
+    openings = Openings()
+    begin(openings, None, "x")
+    assert not openings.open and not openings.watching
+
+
+def test_a_start_that_comes_after_its_end_opens_nothing() -> None:
+    openings = Openings()
+    begin(openings, "a", "z")
+    end(openings, "x", author=None)
+    begin(openings, "a", "x", "y")
+    assert names(openings) == ["z", "y"]
+
+
+def test_the_spans_of_an_agent_that_is_gone_are_ended_and_keep_all_but_their_end() -> None:
+    openings = Openings()
+    begin(openings, "a", "x", "y")
+    begin(openings, "b", "z")
+    assert openings.orphan("a", END) == 2
+    assert patches(openings, busy=["y"]) == [
+        {
+            "id": "x",
+            "trace_id": "t",
+            "end_timestamp": END.seen,
+            "status": "ERROR",
+            "output": {"error": "interrupted", "message": END.words},
+        }
+    ]
+    assert [patch["id"] for patch in patches(openings)] == ["y"] and patches(openings) == []
+    assert names(openings) == ["x", "y", "z"]  # until the ends are through
+    openings.close(["t\0x", "t\0y"])
+    assert names(openings) == ["z"]
+
+
+def test_an_agent_that_is_back_and_an_end_that_comes_win() -> None:
+    openings = Openings()
+    begin(openings, "a", "x", "y")
+    openings.orphan("a", END)
+    end(openings, "x")
+    assert list(openings.due) == ["t\0y"]
+    openings.reclaim("a")
+    assert patches(openings) == [] and names(openings) == ["y"]
+
+
+def test_no_span_ends_before_it_began() -> None:
+    late, zone, odd, numeric = "2026-05-05T10:00:01Z", "2026-05-05T13:00:00+02:00", "yesterday", 7
+    openings = Openings()
+    starts = [late, zone, odd, numeric, None, "2026-05-05T09:59:59", "x" * (MAX_TEXT + 1)]
+    openings.add(Agent("a"), [head(f"s{i}", start) for i, start in enumerate(starts)], set(), 0.0)
+    openings.orphan("a", END)
+    assert [patch["end_timestamp"] for patch in patches(openings)] == [late, zone, *[END.seen] * 5]
+
+
+def test_the_oldest_make_room_and_that_is_counted() -> None:
+    openings = Openings(limit=3)
+    begin(openings, "a", *"vwxyz")
+    assert names(openings) == ["x", "y", "z"] and openings.unwatched == 2
+    openings.orphan("a", END)
+    begin(openings, "b", "u")
+    assert names(openings) == ["y", "z", "u"] and list(openings.due) == ["t\0y", "t\0z"]
+    assert openings.unwatched == 3 and openings.authors == {"a": 2, "b": 1}
+
+
+def test_a_key_too_long_to_be_kept_is_counted() -> None:
+    openings = Openings()
+    begin(openings, "a", "x" * MAX_TEXT)
+    assert not openings.open and openings.unwatched == 1
+
+
+def test_an_id_with_a_nul_in_it_is_a_key_like_any_other() -> None:
+    openings, paper = Openings(), Paper()
+    openings.log = paper
+    openings.add(Agent("a"), [head("x\0y")], set(), 0.0)
+    after = Openings()
+    after.inherit(paper.records)
+    after.orphan("a", END)
+    assert [(patch["id"], patch["trace_id"]) for patch in patches(after)] == [("x\0y", "t")]
+    end(after, "x\0y")
+    assert not after.open
+
+
+def test_the_next_life_knows_what_is_open_and_who_was_heard_when() -> None:
+    seed = int(os.environ.get("INSPAN_SEED", random.randrange(1 << 32)))
+    print(f"INSPAN_SEED={seed}")
+    chance = random.Random(seed)
+    openings, paper = Openings(limit=20), Paper()
+    openings.log, openings.wall = paper, lambda at: at + 1000.0
+    for step in range(2000):
+        name, author = str(chance.randrange(60)), chance.choice("abc")
+        match chance.randrange(6):
+            case 0 | 1 | 2:
+                openings.add(Agent(author), [head(name, trace=str(step))], set(), float(step))
+            case 3 if openings.open:
+                key = chance.choice(list(openings.open))
+                openings.close([key])
+            case 4:
+                openings.seen({author: 1000.0 + step})
+            case 5:
+                openings.orphan(author, END)
+                taken = openings.take({}, 3)
+                openings.close(list(taken))
+        for records in (paper.records, openings.records()) if step % 50 == 0 else ():
+            after = Openings()
+            after.inherit(records)
+            assert after.open == openings.open and after.heard == openings.heard and after.authors == openings.authors
+    assert openings.unwatched
+    assert sum(openings.authors.values()) == len(openings.open)
