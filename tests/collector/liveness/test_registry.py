@@ -339,3 +339,74 @@ def check_totals_only_grow(world: World) -> None:
         now = [totals.recorded, *totals.dropped.values()]
         assert all(new >= was for new, was in zip(now, world.totals.get(name, [0] * len(now)), strict=True))
         world.totals[name] = now
+
+
+class Kin:
+    """Hears whose spans are left, and who is back."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str, str]] = []
+
+    def orphaned(self, agent: Registered) -> None:
+        self.heard.append(("orphaned", agent.id, agent.state))
+
+    def returned(self, agent: Registered) -> None:
+        self.heard.append(("returned", agent.id, agent.state))
+
+    def news(self) -> list[tuple[str, str, str]]:
+        news, self.heard = self.heard, []
+        return news
+
+
+def bereaved(limit: int = MAX_AGENTS) -> tuple[World, Kin]:
+    world, kin = World(limit), Kin()
+    world.registry.kin = kin
+    return world, kin
+
+
+def test_spans_of_a_silent_agent_are_left_once_and_again_when_it_falls_silent_again() -> None:
+    world, kin = bereaved()
+    world.register("a")
+    assert kin.news() == [("returned", "a", RUNNING)]
+    world.pass_time(SILENCE)
+    assert kin.news() == []
+    world.pass_time(10 * SILENCE)
+    assert kin.news() == [("orphaned", "a", RUNNING)]
+    assert world.registry.beat(b"a", Report())
+    assert kin.news() == [("returned", "a", LOST)]
+    world.pass_time(2 * SILENCE)
+    assert kin.news() == [("orphaned", "a", RUNNING)]
+
+
+def test_what_an_agent_left_open_when_it_completed_is_left_when_it_has_been_silent() -> None:
+    world, kin = bereaved()
+    world.register("a")
+    world.registry.complete(b"a", Report())
+    kin.news()
+    world.pass_time(SILENCE - 5)
+    assert kin.news() == []
+    world.pass_time(10)
+    assert kin.news() == [("orphaned", "a", COMPLETED)]
+    world.pass_time(10 * SILENCE)
+    assert kin.news() == []
+
+
+def test_an_agent_that_is_forgotten_for_want_of_room_leaves_its_spans_then() -> None:
+    world, kin = bereaved(limit=1)
+    world.register("a")
+    world.registry.complete(b"a", Report())
+    kin.news()
+    world.register("b")
+    assert kin.news() == [("orphaned", "a", COMPLETED), ("returned", "b", RUNNING)]
+
+
+def test_when_an_agent_was_heard_is_told_by_the_sweep_before() -> None:
+    world, _ = bereaved()
+    agent = world.register("a")
+    assert agent.heard == world.now and world.registry.heard() == {"a": world.now}
+    world.pass_time(5)
+    world.registry.hear(b"a")
+    before = world.now
+    assert agent.heard == before
+    world.pass_time(2 * SILENCE)
+    assert agent.heard == before and world.registry.heard() == {}  # lost: nothing new can be said
