@@ -1,11 +1,11 @@
 """Ends for spans of agents that are gone: they wait for nothing but for the copies of their span to be through."""
 
-from collections.abc import Hashable
+from collections.abc import Container, Hashable, Sequence
 from typing import Final
 
 from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk
-from inspan_collector.formats import span_patch
+from inspan_collector.formats import Head, span_json, span_patch
 from inspan_collector.ledger import DROPPED_SHUTDOWN
 from inspan_collector.memory import Memory
 from inspan_collector.queue.bundle import KEY, Copies
@@ -23,6 +23,13 @@ class Ending(Places):
     def __init__(self, limits: Limits, hold_open: float, memory: Memory, journal: Journal | None = None) -> None:
         super().__init__(limits, hold_open, memory, journal)
         self.ends: set[Hashable] = set()  # in flight
+
+    def _watch(self, agent: str, opened: Container[Hashable], heads: Sequence[Head], now: float) -> None:
+        """Open copies were taken of a registered agent. Not those of which an ended copy waits: they say less."""
+        unended = [head for head in heads if head.end_timestamp is None]
+        begun = dict(zip(span_json.keys_of(unended), unended, strict=True))
+        late = {key for key in begun if (there := self.by_key.get(key)) is not None and there.ended}
+        self.openings.watch(agent, {k: head for k, head in begun.items() if k in opened and k not in late}, now)
 
     def _end_is_free(self) -> bool:
         """Whether an end can be taken: nothing of its span waits, is in flight, or may be on disk."""

@@ -9,13 +9,12 @@ from typing import Any, Final, Protocol, cast
 
 import msgspec
 
-from inspan_collector.formats import Head, span_json
+from inspan_collector.formats import Head
 
 # Of one destination; with their keys some 5 MB. An agent has as many open as its calls are deep and wide, and a pod
 # has tens of agents.
 MAX_OPEN: Final = 10_000
 MAX_TEXT: Final = 1024  # characters of a key, and of a start; SGP takes ids of 256
-RECENT: Final = 10_000  # keys, at least: what ended so long ago is not begun late any more
 OPENED: Final = 0  # records of the log
 CLOSED: Final = 1
 SEEN: Final = 2
@@ -29,12 +28,6 @@ class Log(Protocol):
     def write(self, records: Sequence[Record]) -> None:
         """Keep these, behind those of before."""
         ...
-
-
-class Author(Protocol):
-    """Who posts: a registered agent."""
-
-    id: str
 
 
 class Opening(msgspec.Struct, gc=False):
@@ -65,42 +58,27 @@ class Openings:
         self.authors: dict[str, int] = {}  # how many each has open
         self.heard: dict[str, float] = {}  # when each of them was heard last, in seconds since the epoch
         self.wall: Callable[[float], float] = lambda at: at  # seconds since the epoch of a loop time
-        self.watching = False  # whether anybody ever posted here who may be gone one day
         self.log: Log | None = None
         self.held_back: Callable[[], bool] = lambda: False  # whether what spans are to be ended may not be sent yet
-        self._ended: tuple[set[int], set[int]] = (set(), set())  # hashes of keys that ended lately: newer, older
 
     def __repr__(self) -> str:
         return f"<Openings {len(self.open)} open, {len(self.due)} due, {self.unwatched} unwatched>"
 
     # What is taken
 
-    def add(self, author: Author | None, heads: Sequence[Head], ended: Collection[Hashable], now: float) -> None:
-        """Copies were taken. author: None where nobody says when whoever posts them is gone. ended: keys that ended.
-        now: loop time in seconds.
-        """
-        if self.open and ended:
-            self.close(self.open.keys() & ended)
-        self.watching = self.watching or author is not None
-        if not self.watching:
-            return
-        newer, _ = self._ended
-        newer.update(map(hash, ended))
-        if len(newer) > RECENT:
-            self._ended = (set(), newer)
-        unended = [] if author is None else [head for head in heads if head.end_timestamp is None]
-        if author is not None and unended:
-            self._watch(author.id, zip(span_json.keys_of(unended), unended, strict=True), now)
-
-    def _watch(self, agent: str, begun: Iterable[tuple[Hashable, Head]], now: float) -> None:
-        newer, older = self._ended
+    def watch(self, agent: str, begun: Mapping[Hashable, Head], now: float) -> None:
+        """Open copies were taken of a registered agent: it is for whoever posted last to end them. now: loop time."""
         records: list[Record] = []
-        for key, head in begun:
-            if key in self.open or hash(key) in newer or hash(key) in older:
-                continue  # it came again, or after its end
+        for key, head in begun.items():
             if len(head.id) + len(head.trace_id) > MAX_TEXT:
                 self.unwatched += 1
                 continue
+            before = self.open.get(key)
+            if before is not None:
+                if before.agent == agent:
+                    continue
+                self._one_fewer(before.agent)
+                self.due.pop(key, None)
             if agent not in self.authors:
                 self.authors[agent] = 0
                 self.heard[agent] = self.wall(now)
@@ -116,13 +94,17 @@ class Openings:
             self.unwatched += len(oldest)
             self.close(oldest)
 
+    def ended(self, keys: Collection[Hashable]) -> None:
+        """Copies with an end were taken, whoever posted them."""
+        if self.open and (keys := self.open.keys() & keys):
+            self.close(keys)
+
     def close(self, keys: Collection[Hashable]) -> None:
         """These are not open any more, or of no concern."""
         gone = {key: opening for key in keys if (opening := self.open.pop(key, None)) is not None}
         for key, opening in gone.items():
             self.due.pop(key, None)
             self._one_fewer(opening.agent)
-        self._ended[0].update(map(hash, gone))
         self._write([(CLOSED, key) for key in gone])
 
     # Agents that are gone
@@ -154,7 +136,6 @@ class Openings:
     def inherit(self, former: Iterable[Record]) -> None:
         """What a former life wrote is still so. Before anything is taken."""
         self.open, heard = _replayed(former)
-        self.watching = bool(self.open)
         for opening in self.open.values():
             self.authors[opening.agent] = self.authors.get(opening.agent, 0) + 1
         self.heard = {agent: at for agent, at in heard.items() if agent in self.authors}

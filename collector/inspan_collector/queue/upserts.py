@@ -42,9 +42,9 @@ class Upserts(Ending):
         was_ready, was_holding = bool(self.ready), bool(self.holding)
         opened, ended, posted = span_json.copies(chunk.body, heads)
         merged = chunk.spans - len(opened) - len(ended)
-        self.openings.add(
-            chunk.agent if isinstance(chunk.agent, Registered) else None, heads, ended.keys(), chunk.arrived
-        )
+        self.openings.ended(ended.keys())
+        if opened and isinstance(chunk.agent, Registered):
+            self._watch(chunk.agent.id, opened, heads, chunk.arrived)
         posting = Posting(self.journal, self.by_key, self.seqs, opened, ended) if self.journal is not None else None
         grown = {chunk.agent: 0}
         merged += self._meet(ended, chunk, grown, ended=True) + self._meet(opened, chunk, grown, ended=False)

@@ -13,11 +13,6 @@ from inspan_collector.queue.openings import MAX_TEXT, End, Openings, Record
 END = End("2026-05-05T10:00:00+00:00", "the agent fell silent")
 
 
-class Agent:
-    def __init__(self, name: str) -> None:
-        self.id = name
-
-
 class Paper:
     """A log that keeps everything."""
 
@@ -32,13 +27,16 @@ def head(name: str, start: Any = "2026-05-05T09:00:00Z", trace: str = "t") -> He
     return Head(name, trace, None, start_timestamp=start)
 
 
-def begin(openings: Openings, author: str | None, *names: str, at: float = 0.0) -> None:
-    openings.add(None if author is None else Agent(author), [head(name) for name in names], set(), at)
+def watch(openings: Openings, author: str, *heads: Head, at: float = 0.0) -> None:
+    openings.watch(author, dict(zip(span_json.keys_of(heads), heads, strict=True)), at)
 
 
-def end(openings: Openings, *names: str, author: str | None = "a", trace: str = "t") -> None:
-    heads = [Head(name, trace, "2026-05-05T09:30:00Z") for name in names]
-    openings.add(None if author is None else Agent(author), heads, span_json.keys_of(heads), 0.0)
+def begin(openings: Openings, author: str, *names: str) -> None:
+    watch(openings, author, *map(head, names))
+
+
+def end(openings: Openings, *names: str) -> None:
+    openings.ended({f"t\0{name}" for name in names})
 
 
 def patches(openings: Openings, busy: Sequence[str] = (), most: int = 100) -> list[dict[str, Any]]:
@@ -54,24 +52,20 @@ def test_a_span_is_open_until_anybody_ends_it() -> None:
     openings = Openings()
     begin(openings, "a", "x", "y")
     assert names(openings) == ["x", "y"] and openings.authors == {"a": 2}
-    end(openings, "x", author=None)
+    end(openings, "x")
     assert names(openings) == ["y"]
-    end(openings, "y", author="b")
+    end(openings, "y")
     assert names(openings) == [] and openings.authors == openings.heard == {}
 
 
-def test_what_nobody_can_miss_is_not_watched() -> None:
+def test_a_span_is_of_the_agent_that_posted_it_last() -> None:
     openings = Openings()
-    begin(openings, None, "x")
-    assert not openings.open and not openings.watching
-
-
-def test_a_start_that_comes_after_its_end_opens_nothing() -> None:
-    openings = Openings()
-    begin(openings, "a", "z")
-    end(openings, "x", author=None)
     begin(openings, "a", "x", "y")
-    assert names(openings) == ["z", "y"]
+    openings.orphan("a", END)
+    begin(openings, "b", "x")
+    assert list(openings.due) == ["t\0y"] and openings.authors == {"a": 1, "b": 1}
+    openings.reclaim("a")
+    assert openings.orphan("b", END) == 1
 
 
 def test_the_spans_of_an_agent_that_is_gone_are_ended_and_keep_all_but_their_end() -> None:
@@ -108,7 +102,7 @@ def test_no_span_ends_before_it_began() -> None:
     late, zone, odd, numeric = "2026-05-05T10:00:01Z", "2026-05-05T13:00:00+02:00", "yesterday", 7
     openings = Openings()
     starts = [late, zone, odd, numeric, None, "2026-05-05T09:59:59", "x" * (MAX_TEXT + 1)]
-    openings.add(Agent("a"), [head(f"s{i}", start) for i, start in enumerate(starts)], set(), 0.0)
+    watch(openings, "a", *[head(f"s{i}", start) for i, start in enumerate(starts)])
     openings.orphan("a", END)
     assert [patch["end_timestamp"] for patch in patches(openings)] == [late, zone, *[END.seen] * 5]
 
@@ -132,12 +126,12 @@ def test_a_key_too_long_to_be_kept_is_counted() -> None:
 def test_an_id_with_a_nul_in_it_is_a_key_like_any_other() -> None:
     openings, paper = Openings(), Paper()
     openings.log = paper
-    openings.add(Agent("a"), [head("x\0y")], set(), 0.0)
+    watch(openings, "a", head("x\0y"))
     after = Openings()
     after.inherit(paper.records)
     after.orphan("a", END)
     assert [(patch["id"], patch["trace_id"]) for patch in patches(after)] == [("x\0y", "t")]
-    end(after, "x\0y")
+    after.ended([("t", "x\0y")])
     assert not after.open
 
 
@@ -151,7 +145,7 @@ def test_the_next_life_knows_what_is_open_and_who_was_heard_when() -> None:
         name, author = str(chance.randrange(60)), chance.choice("abc")
         match chance.randrange(6):
             case 0 | 1 | 2:
-                openings.add(Agent(author), [head(name, trace=str(step))], set(), float(step))
+                watch(openings, author, head(name, trace=str(step % 200)), at=float(step))
             case 3 if openings.open:
                 key = chance.choice(list(openings.open))
                 openings.close([key])
