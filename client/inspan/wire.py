@@ -10,6 +10,7 @@ from typing import Final
 
 TRACES: Final = "/v1/traces"  # OTLP/HTTP specification, "Default URL"
 SPANS: Final = "/v1/spans"
+SGP_SPANS: Final = "/v5/spans"  # one span's own path is below it
 SGP_BATCH: Final = "/v5/spans/batch"
 AGENTEX_SPANS: Final = "/spans"  # of the AgentEx API; one span's own is below it
 AGENTS: Final = "/v1/agents"  # register; an agent's own are below it: /{id}/heartbeat and /{id}/complete

@@ -16,6 +16,7 @@ from aiohappyeyeballs import AddrInfoType
 from aiohttp import hdrs
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
+from yarl import URL
 
 from inspan_collector.config.destination import DestinationConfig, shown_url
 from inspan_collector.errors import ConfigError, Later, Pause
@@ -75,7 +76,7 @@ class Connections:
         """Connections that are open."""
         return sum(1 for sock in self.sockets if sock.fileno() != -1)
 
-    async def request(self, method: str, url: str, payload: bytes, headers: Mapping[str, str]) -> Answer:
+    async def request(self, method: str, url: URL, payload: bytes, headers: Mapping[str, str]) -> Answer:
         """One request and its answer. Raises Later or Pause where there is no answer."""
         try:
             return await self._post(method, url, payload, headers)
@@ -84,7 +85,7 @@ class Connections:
         except (aiohttp.ClientError, OSError) as error:
             if _is_refusal_by_tls(error):
                 hint = "check the certificates and tls.ca_file"
-                raise Pause(f"TLS to {shown_url(url)} failed: {error}; {hint}") from None
+                raise Pause(f"TLS to {shown_url(str(url))} failed: {error}; {hint}") from None
             raise _later(error) from None
 
     async def _post(self, *request: Any) -> Answer:
@@ -104,7 +105,7 @@ class Connections:
         session: aiohttp.ClientSession,
         trace: SimpleNamespace,
         method: str,
-        url: str,
+        url: URL,
         payload: bytes,
         headers: Mapping[str, str],
     ) -> Answer:

@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable
 
 import msgspec
+from yarl import URL
 
 from inspan_collector.config.model import DestinationConfig
 from inspan_collector.exporters.compress import Compressor
-from inspan_collector.exporters.connections import Connections
+from inspan_collector.exporters.connections import Answer, Connections
 from inspan_collector.exporters.headers import request_headers
 from inspan_collector.exporters.verdict import raise_for
-from inspan_collector.formats import Format
+from inspan_collector.formats import Format, span_json
 from inspan_collector.receipt import Receipt
 
 
@@ -70,9 +71,14 @@ class HttpExporter:
         """Send encoded bytes. Raises Later, Isolate or Pause."""
         del spans
         headers = request_headers(self.config, format.content_type)
-        answer = await self.pool.request(self.shape.method, self.shape.url, payload, headers)
+        answer = await self.pool.request(self.shape.method, URL(self.shape.url), payload, headers)
         raise_for(answer.status, answer.words, answer.headers, time.time())
         return self.shape.receipt(answer.headers.get("content-type", ""), answer.words)
+
+    async def ask(self, method: str, url: URL, body: bytes) -> Answer:
+        """One request with a plain JSON body, and its answer. Raises Later or Pause where there is none."""
+        headers = request_headers(self.config, span_json.content_type)
+        return await self.pool.request(method, url, await self.compressor.compress(body), headers)
 
     def connections(self) -> tuple[int, int]:
         """Connections open now, and opened since the start."""

@@ -13,6 +13,9 @@ CONDEMN: Final = 1e-9  # the same for a span that stands alone and failed each t
 PRIOR: Final = 0.2  # failures assumed beside those seen: two failures beside one success are suspicious
 DOUBT: Final = 1.0  # the same where a span is to be condemned: a few witnesses may all have been lucky (Laplace's rule)
 GOODWILL: Final = 0.8  # successes assumed beside those seen
+# Another format whose deliveries are witnesses too. Changes of spans are rare: else a single bad one would seem to show
+# that everything is refused, and all would wait for it.
+KIN: Final = {"span_patch": "span_json"}
 STALE: Final = 64  # refusals in a row after which earlier witnesses say nothing: the upstream has changed its mind
 
 
@@ -36,6 +39,10 @@ class Tally:
         self.refusals = 0
         self.by_format[format] = self.by_format.get(format, 0) + 1
 
+    def witnesses(self, format: str) -> int:
+        """Deliveries that show that spans of this format are taken."""
+        return self.by_format.get(format, 0) + self.by_format.get(KIN.get(format, ""), 0)
+
     def failed(self, *, refused: bool) -> None:
         """An attempt did not deliver. refused: the upstream blamed the request."""
         self.failures += 1
@@ -53,11 +60,11 @@ class Mark(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, tally: Tally, format: str) -> "Mark":
         """The tally as it stands."""
-        return cls(tally.successes, tally.failures, tally.by_format.get(format, 0), format)
+        return cls(tally.successes, tally.failures, tally.witnesses(format), format)
 
     def witnessed(self, tally: Tally) -> bool:
         """Whether something of the same format has been delivered since, and not too long ago."""
-        return tally.by_format.get(self.format, 0) > self.of_format and tally.refusals < STALE
+        return tally.witnesses(self.format) > self.of_format and tally.refusals < STALE
 
     def luck(self, tally: Tally, own: int, run: int, prior: float) -> float:
         """The chance that `run` failures in a row are bad luck, by how the other attempts since the mark fared.

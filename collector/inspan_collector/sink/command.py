@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--unix", type=Path, metavar="PATH", help="listen on a unix socket instead")
     where.add_argument("--api-key", metavar="KEY", help="SGP posts need it as x-api-key")
     where.add_argument("--no-unique", action="store_true", help="do not tell spans apart: less CPU, no memory a span")
+    where.add_argument("--texts", action="store_true", help="keep all that SGP spans say, for GET /rows")
     where.add_argument("--json", action="store_true", help="the first line as JSON too")
     wrong = parser.add_argument_group("misbehaviour (also while it runs: POST /behave with the same names as JSON)")
     wrong.add_argument("--delay", metavar="TIME", help="before each answer: 50ms, or 10ms-80ms for an even spread")
@@ -68,8 +69,9 @@ def build(arguments: argparse.Namespace) -> Sink:
         listen = Address(arguments.listen)
     except ValueError as why:
         raise ConfigError(f"inspan sink: {why}") from None
-    unique = not arguments.no_unique
-    return Sink(behaviour, listen.host, listen.port, arguments.unix, api_key=arguments.api_key, unique=unique)
+    unique, texts = not arguments.no_unique, arguments.texts
+    key = arguments.api_key
+    return Sink(behaviour, listen.host, listen.port, arguments.unix, api_key=key, unique=unique, texts=texts)
 
 
 async def _serve(sink: Sink, *, as_json: bool) -> None:

@@ -6,13 +6,17 @@ from aiohttp import web
 
 
 class Seen:
-    """One request. headers: their names in any case. body: inflated. status: answered, None if it was not."""
+    """One request. headers: their names in any case. body: inflated. status: answered, None if it was not.
 
-    __slots__ = ("accepted", "body", "headers", "method", "path", "status")
+    raw_path: with its escapes, among which a span's id may have slashes.
+    """
+
+    __slots__ = ("accepted", "body", "headers", "method", "path", "raw_path", "status")
 
     def __init__(self, request: web.BaseRequest) -> None:
         self.method = request.method
         self.path = request.path
+        self.raw_path = request.rel_url.raw_path
         self.headers: Mapping[str, str] = request.headers
         self.body = b""
         self.status: int | None = None

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 from aiohttp import web
@@ -15,7 +15,6 @@ from inspan_collector.sink.behaviour import Behaviour
 from inspan_collector.sink.connections import Connections, read_body, reset
 from inspan_collector.sink.dialects import Upstream, refusal
 from inspan_collector.sink.mischief import Deed, Met, Mischief
-from inspan_collector.sink.rows import Rows
 from inspan_collector.sink.seen import Seen
 from inspan_collector.sink.tally import Count, Tally
 from inspan_collector.sink.verdict import Verdict, raw_answer
@@ -31,7 +30,8 @@ class Sink:
     """An upstream that accepts every dialect, counts, and misbehaves as told. `async with` opens it.
 
     address: host and port, port 0 for any; or a path, for a unix socket. api_key: what SGP posts have to bring.
-    unique: count distinct spans, at about 100 bytes each. keep: keep every request, for tests.
+    unique: count distinct spans, at about 100 bytes each. texts: keep all that SGP's spans say, for `/rows`. keep: keep
+    every request, for tests, and texts.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Sink:
         *,
         api_key: str | None = None,
         unique: bool = True,
+        texts: bool = False,
         keep: bool = False,
     ) -> None:
         self.host = host
@@ -50,7 +51,7 @@ class Sink:
         self.unix = None if unix is None else Path(unix)
         self.requests: list[Seen] = []
         self._keep = keep
-        self._upstream = Upstream(api_key=api_key, unique=unique)
+        self._upstream = Upstream(api_key=api_key, unique=unique, texts=texts or keep)
         self._tally = Tally(unique=unique)
         self._mischief = Mischief(behaviour or Behaviour())
 
@@ -121,9 +122,14 @@ class Sink:
             connections_open=len(connections.connections),
         )
 
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """Every span as it was written last, by dialect: `sgp` (where texts are kept) and `agentex`."""
+        found: dict[str, list[dict[str, Any]]] = msgspec.json.decode(self._upstream.spans_there())
+        return found
+
     def reset(self) -> None:
         """Forget every count, row and request. Connections stay open, the behaviour stays in force."""
-        self._upstream.rows = Rows()
+        self._upstream.forget()
         self._tally = Tally(unique=self._upstream.unique, connections_before=self._connections.opened)
         self.requests.clear()
 
@@ -133,6 +139,8 @@ class Sink:
                 self._write(request, self._say_count())
             case "GET", "/ids":
                 self._write(request, Verdict(200, msgspec.json.encode(self._tally.ids()), JSON))
+            case "GET", "/rows":
+                self._write(request, Verdict(200, self._upstream.spans_there(), JSON))
             case "POST", "/reset":
                 self.reset()
                 self._write(request, self._say_count())

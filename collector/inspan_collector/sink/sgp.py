@@ -1,7 +1,7 @@
-"""The published contract of SGP's `/v5/spans/batch`: what it refuses, and how it upserts.
+"""The published contract of SGP's spans: what it refuses, how it upserts, and what may be changed.
 
-Source: scale_gp_beta 0.7.0, the docstring of `spans.upsert_batch` and SpanCreateParam. `type` may be any text: its
-list grows with the API.
+Source: scale_gp_beta 0.7.0, the docstrings of `spans.upsert_batch` and `spans.update`, SpanCreateParam and
+SpanUpdateParams. `type` may be any text: its list grows with the API.
 """
 
 import uuid
@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
+
+from inspan_collector.sink.verdict import Refused as Refused  # whoever knows the contract knows its refusal
 
 MAX_ITEMS: Final = 1000
 MAX_ID_CHARACTERS: Final = 256
@@ -17,15 +20,8 @@ MAX_ID_BYTES: Final = 256
 _IDS: Final = ("id", "trace_id", "parent_id", "group_id")
 
 
-class Refused(Exception):
-    """The batch is not taken, none of it. status: HTTP; the message names the field."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
 _Object = dict[str, msgspec.Raw]
+_Status = Literal["SUCCESS", "ERROR", "CANCELED"]
 _ObsTrace = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]  # W3C Trace Context, as the SDK's comments say
 _ObsSpan = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
 
@@ -44,10 +40,20 @@ class Posted(msgspec.Struct, frozen=True, gc=False):
     output: _Object | None = None
     expected: _Object | None = None
     metadata: _Object | None = None
-    status: Literal["SUCCESS", "ERROR", "CANCELED"] | None = None
+    status: _Status | None = None
     type: str | None = None
     obs_trace_id: _ObsTrace | None = None
     obs_span_id: _ObsSpan | None = None
+
+
+class Change(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """What may be changed of a span that is there. What is not named stays as it is."""
+
+    end_timestamp: datetime | UnsetType = UNSET
+    metadata: _Object | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    output: _Object | UnsetType = UNSET
+    status: _Status | UnsetType = UNSET
 
 
 class _Batch(msgspec.Struct, frozen=True):
@@ -55,6 +61,7 @@ class _Batch(msgspec.Struct, frozen=True):
 
 
 _BATCH: Final = msgspec.json.Decoder(_Batch)
+_CHANGE: Final = msgspec.json.Decoder(Change)
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS: Final = msgspec.json.Decoder(dict[str, list[dict[str, msgspec.Raw]]])
 
@@ -79,6 +86,16 @@ def read(body: bytes) -> tuple[list[Posted], bytes]:
     return _with_ids(copies, body)
 
 
+def read_change(body: bytes) -> Change:
+    """A change, valid as far as it alone shows. Errors: Refused."""
+    try:
+        return _CHANGE.decode(body)
+    except msgspec.ValidationError as why:
+        raise Refused(422, str(why)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as why:
+        raise Refused(400, f"not JSON: {why}") from None
+
+
 def _with_ids(copies: list[Posted], body: bytes) -> tuple[list[Posted], bytes]:
     if all(copy.id is not None for copy in copies):
         return copies, bytes(_MEMBERS.decode(body)["items"])
@@ -96,7 +113,7 @@ def _check(copy: Posted, where: str) -> None:
             raise Refused(400, f"{where}.{field}: contains NUL")
         if field in ("id", "group_id") and len(text) * 4 > MAX_ID_BYTES:  # UTF-8 has at most 4 bytes a character
             _check_size(text, f"{where}.{field}")
-    if copy.end_timestamp is not None and _utc(copy.end_timestamp) < _utc(copy.start_timestamp):
+    if copy.end_timestamp is not None and before(copy.end_timestamp, copy.start_timestamp):
         raise Refused(422, f"{where}.end_timestamp: before start_timestamp")
     if copy.obs_span_id is not None and copy.obs_trace_id is None:
         raise Refused(422, f"{where}.obs_span_id: requires obs_trace_id")
@@ -138,6 +155,11 @@ def _culprit(body: bytes) -> str | None:
 
 def _utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def before(one: datetime, other: datetime) -> bool:
+    """Whether one moment comes first. Without a zone it is in UTC."""
+    return _utc(one) < _utc(other)
 
 
 def day(copy: Posted) -> int:

@@ -11,7 +11,7 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
 
     Of requests: `requests` arrived, `answered` by status, `resets` and `hung` got no whole answer, and `lost_answers`
     none although their spans were taken. A request whose sender left first is in `requests` alone. `/count`, `/ids`,
-    `/reset` and `/behave` are not requests.
+    `/rows`, `/reset` and `/behave` are not requests.
 
     spans: taken, which means answered 2xx and written, or taken and not answered; lost_spans: of the latter. unique:
     distinct (trace_id, span_id) among them; None where the sink was told not to look. rows: what the SGP store holds.

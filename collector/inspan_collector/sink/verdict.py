@@ -11,6 +11,14 @@ from inspan_collector.sink.spans import Key
 _MILLISECONDS: Final = re.compile(r"(\d+)ms")
 
 
+class Refused(Exception):
+    """What was posted is not taken, none of it. status: HTTP; the message names the field."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class Verdict:
     """An answer, and what becomes true when it has been written.
 

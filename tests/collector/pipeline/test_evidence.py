@@ -75,3 +75,18 @@ def test_a_witness_is_stale_after_many_refusals_in_a_row():
     assert not mark.witnessed(tally)
     tally.succeeded("span_json")
     assert mark.witnessed(tally)
+
+
+def test_spans_that_are_taken_are_witnesses_for_a_change_of_spans_and_changes_are_none_for_spans():
+    tally = Tally()
+    tally.succeeded("span_json")
+    change, spans = Mark.of(tally, "span_patch"), Mark.of(tally, "span_json")
+    assert not change.witnessed(tally)
+    tally.succeeded("span_patch")
+    assert change.witnessed(tally) and not spans.witnessed(tally)
+    tally = Tally()
+    change = Mark.of(tally, "span_patch")
+    tally.succeeded("otlp_json")
+    assert not change.witnessed(tally)
+    tally.succeeded("span_json")
+    assert change.witnessed(tally)

@@ -260,3 +260,88 @@ def circles(parents: dict[str, str | None], start: str) -> bool:
             break
         at = parents.get(at)
     return at == start
+
+
+async def change(client, sink, span_id, **fields):
+    """(status, decoded JSON) of a change of one span."""
+    async with client.patch(sink.url + f"/v5/spans/{span_id}", json=fields, headers={"x-api-key": "k"}) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_a_change_keeps_what_it_does_not_name(client):
+    span = sgp_span("a", input={"text": "ü"}, metadata={"m": 1}, parent_id="p")
+    async with Sink(texts=True) as sink:
+        await put(client, sink, span)
+        words = {"status": "ERROR", "output": {"error": "interrupted"}, "end_timestamp": END}
+        assert await change(client, sink, "a", **words) == (200, span | words)
+        assert sink.rows() == {"sgp": [span | words], "agentex": []}
+        assert (sink.count().rows, sink.count().running) == (1, 0)
+        async with client.get(sink.url + "/rows") as answer:
+            assert await answer.json() == sink.rows()
+        assert sink.count().requests == 2
+
+
+async def test_a_change_of_an_unknown_span_is_404(client):
+    async with Sink() as sink:
+        await put(client, sink, sgp_span("a"))
+        status, answer = await change(client, sink, "b", name="n")
+        assert (status, sink.count().answered) == (404, {200: 1, 404: 1})
+        assert "'b'" in answer["detail"]
+
+
+async def test_a_span_is_found_by_an_id_with_escapes(client):
+    async with Sink(keep=True) as sink:
+        await put(client, sink, sgp_span("a/b?ü"), sgp_span("b"))
+        assert (await change(client, sink, "a%2Fb%3F%C3%BC", name="new"))[0] == 200
+        assert {row["id"]: row["name"] for row in sink.rows()["sgp"]} == {"a/b?ü": "new", "b": "llm"}
+        assert sink.requests[1].path == "/v5/spans/a/b?ü"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"end_timestamp": 1},
+        {"end_timestamp": None},
+        {"end_timestamp": "2026-11-21T01:09:40Z"},
+        {"output": "text"},
+        {"metadata": []},
+        {"name": None},
+        {"status": "OK"},
+        {"input": {}},
+        {"trace_id": "t"},
+    ],
+    ids=str,
+)
+async def test_a_change_of_the_wrong_type_or_of_another_field_is_422_and_changes_nothing(client, fields):
+    async with Sink(texts=True) as sink:
+        await put(client, sink, sgp_span("a"))
+        status, answer = await change(client, sink, "a", **fields)
+        assert (status, sink.rows()["sgp"], sink.count().running) == (422, [sgp_span("a")], 1)
+        assert next(iter(fields)) in answer["detail"]
+
+
+async def test_a_copy_that_ended_replaces_a_change_and_an_open_one_does_not(client):
+    end = sgp_span("a", end_timestamp=END, output={"text": "true"})
+    async with Sink(texts=True) as sink:
+        await put(client, sink, sgp_span("a", input={"n": 1}))
+        await change(client, sink, "a", end_timestamp=END, output={"error": "interrupted"})
+        await put(client, sink, sgp_span("a"))
+        (row,) = sink.rows()["sgp"]
+        assert (row["output"], row["input"]) == ({"error": "interrupted"}, {"n": 1})
+        await put(client, sink, end)
+        assert sink.rows()["sgp"] == [end]
+        assert (sink.count().rows, sink.count().running) == (1, 0)
+
+
+async def test_texts_are_kept_only_where_that_was_asked(client):
+    async with Sink() as sink:
+        await put(client, sink, sgp_span("a"))
+        assert (await change(client, sink, "a", end_timestamp=END)) == (200, {"id": "a", "trace_id": "t1"})
+        assert (sink.rows()["sgp"], sink.count().running) == ([], 0)
+
+
+async def test_a_change_needs_the_key_too_and_a_span_is_not_read_or_deleted_here(client):
+    async with Sink(api_key="right") as sink:
+        assert (await change(client, sink, "a", name="n"))[0] == 401
+        async with client.delete(sink.url + "/v5/spans/a") as answer:
+            assert answer.status == 405
