@@ -151,7 +151,8 @@ class Delivery:
             destination.events.record("rejected", destination.name, message, spans=rejected, words=receipt.message)
         for arrived, chunks in Counter([chunk.arrived for chunk in piece.chunks]).items():
             destination.delivery_seconds.observe(now - arrived, chunks)
-        destination.queue.settle(piece.chunks, DELIVERED, now, rejected=rejected)
+        needless = min(receipt.needless, piece.spans - rejected)
+        destination.queue.settle(piece.chunks, DELIVERED, now, rejected=rejected, needless=needless)
 
     def _later(self, piece: Batch, error: Later, *, probe: bool) -> None:
         destination = self.destination

@@ -174,13 +174,15 @@ class Queue:
             part.seqs = (first + index,)
         journal.cut(chunk.seqs[0], [row_of(part, journal) for part in parts])
 
-    def settle(self, chunks: Sequence[Chunk], fate: int, now: float, *, rejected: int = 0) -> None:
+    def settle(self, chunks: Sequence[Chunk], fate: int, now: float, *, rejected: int = 0, needless: int = 0) -> None:
         """Chunks in flight reach their fate and leave the bounds; what had to wait for that may go.
 
-        now: loop time in seconds. rejected: spans of delivered chunks that the upstream threw away.
+        now: loop time in seconds. rejected: spans of delivered chunks that the upstream threw away. needless:
+        those that lost to what it has.
         """
         self.ledger.move(IN_FLIGHT, DROPPED_REJECTED, rejected)
-        self.ledger.move(IN_FLIGHT, fate, sum([chunk.spans for chunk in chunks]) - rejected)
+        self.ledger.move(IN_FLIGHT, MERGED, needless)
+        self.ledger.move(IN_FLIGHT, fate, sum([chunk.spans for chunk in chunks]) - rejected - needless)
         self._release(chunks, fate)
         late = self.waiting.gone(chunks, fate=fate, now=now)
         self._leave(late, MERGED)
