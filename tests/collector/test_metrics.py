@@ -50,7 +50,8 @@ inspan_connections_opened_total{destination}   inspan_gate_state{destination,sta
 inspan_learned_max_bytes{destination}          inspan_ledger_imbalance_spans
 inspan_agents{state}                           inspan_agent_spans_dropped_total{service,reason}
 inspan_agent_spans_recorded_total{service}     inspan_agent_spans_queued{service}
-inspan_agent_spans_missing{service}
+inspan_agent_spans_missing{service}             inspan_open_spans{destination}
+inspan_open_spans_unwatched_total{destination}
 """
 ENTRY = re.compile(r"(inspan_\w+?)(_total)?(?:\{([\w,]+)\})?( \(histogram\))?(?= |$)", re.MULTILINE)
 # Which values of these appear is up to the clients, not to us.

@@ -41,7 +41,7 @@ class Upstream:
 
     __slots__ = ("agentex", "api_key", "rows", "texts", "unique")
 
-    def __init__(self, *, api_key: str | None, unique: bool, texts: bool) -> None:
+    def __init__(self, *, api_key: str | None, unique: bool, texts: bool = False) -> None:
         self.api_key = api_key
         self.unique = unique
         self.texts = texts
