@@ -170,7 +170,7 @@ class Lives:
     def add_up(self, name: str) -> None:
         """Every span that a destination ever took has one fate, but those that were sent again, which have two."""
         fates, held = self.sum(name, *FATES, "dropped_"), self.left[-1].former.held(name)
-        assert self.sum(name, "enqueued", "replayed") + self.sent_again(name) == fates + held, name
+        assert self.sum(name, "enqueued", "replayed", "synthesized") + self.sent_again(name) == fates + held, name
 
 
 def _short(books: Former) -> dict[str, dict[str, int]]:
