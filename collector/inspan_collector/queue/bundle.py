@@ -100,5 +100,6 @@ class OwnBytes:
             keys, seqs = whole.keys[at : at + spans], whole.seqs[at : at + spans]
             part = {key: copies[key] for key in keys}
             made.append(self.chunk(whole.agent, whole.arrived, part, seqs, ended=whole.ended))
+            made[-1].format = whole.format  # a part of a change is no whole span
             at += spans
         return made
