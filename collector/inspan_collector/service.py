@@ -11,6 +11,7 @@ from inspan_collector.config.cgroup import memory_limit, read_cgroup_limit
 from inspan_collector.config.model import Config, DestinationConfig, orphan_after
 from inspan_collector.control import Control
 from inspan_collector.events import Events
+from inspan_collector.exporters.agentex import AgentexExporter
 from inspan_collector.exporters.file import FileExporter
 from inspan_collector.exporters.otlp import otlp_exporter
 from inspan_collector.exporters.sgp import sgp_exporter
@@ -49,7 +50,7 @@ def make_exporter(config: DestinationConfig) -> Exporter:
         case "sgp":
             return sgp_exporter(config)
         case "agentex":
-            raise NotImplementedError
+            return AgentexExporter(config)
         case "file":
             return FileExporter(config)
 

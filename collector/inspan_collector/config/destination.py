@@ -23,8 +23,8 @@ KIND_DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     # As long as the SDK that posts there lingers by itself. Where a start is held for two seconds nobody misses the
     # 150 ms beside an otlp destination, and the upstream is asked less than half as often.
     "sgp": {"batch": {"max_spans": SGP_MAX_SPANS, "linger": "250ms"}},
-    # It has no batches: a request is one span, and there is nothing to wait for.
-    "agentex": {"batch": {"max_spans": 1, "linger": "0s"}},
+    # It has no batches: a request is one span, and there is nothing to wait for. 150 ms an answer leave 100 spans/s.
+    "agentex": {"concurrency": 16, "batch": {"max_spans": 1, "linger": "0s"}},
     "file": {"concurrency": 1, "batch": {"max_spans": 2000}},
 }
 # Keys that mean nothing to a kind. Refused where set, since whoever sets one expects something of it.
@@ -129,7 +129,7 @@ class RotateConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class DestinationConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One upstream. Header names are lower-case; an sgp destination's account is in `account_id` and in `headers`.
 
-    url: of kind otlp the whole address, of kind sgp the base below which the API's paths are. path: a directory.
+    url: of kind otlp the whole address, of sgp and agentex the base below which the API's paths are. path: a directory.
     """
 
     name: Annotated[str, Meta(pattern="^[a-z0-9_-]{1,40}$")]  # a metric label and part of a variable's name
@@ -183,6 +183,8 @@ class DestinationConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields
             force_setattr(self, "concurrency", 1)  # one writer appends to one file
         else:
             _fit_url(self.kind, self.url)
+        if self.kind == "agentex" and self.batch.max_spans > 1:
+            raise Unfit("batch.max_spans", f"{self.batch.max_spans} is more than 1; agentex takes one span a request")
         if self.kind == "sgp" and self.batch.max_spans > SGP_MAX_SPANS:
             raise Unfit("batch.max_spans", f"{self.batch.max_spans} is more than the {SGP_MAX_SPANS} that sgp accepts")
 
@@ -241,5 +243,5 @@ def _fit_url(kind: str, url: str | None) -> None:
         raise Unfit("url", "expected an address such as https://collector.example/v1/traces; http and https are spoken")
     if parts.username is not None or parts.password is not None:
         raise Unfit("url", "holds a user or password; put them into headers.authorization")
-    if kind == "sgp" and (parts.query or parts.fragment):
+    if kind in ("sgp", "agentex") and (parts.query or parts.fragment):
         raise Unfit("url", "expected a base address, without ? and #: the API's paths are appended to it")
