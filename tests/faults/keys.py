@@ -4,6 +4,7 @@ The model knows no queue, no batch and no disk: of a span the ended copy that wa
 and where nobody ended it and its agent is gone, its start ended as interrupted.
 """
 
+import contextlib
 import itertools
 import json
 import random
@@ -133,7 +134,7 @@ class Agent(threading.Thread):
     def run(self) -> None:
         try:
             self._live()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  raised by whoever joins it
             self.error = error
 
     def _live(self) -> None:
@@ -159,10 +160,8 @@ class Agent(threading.Thread):
             key = self.chance.choice(self.keys)
             copy = key.copy(end=self.chance.random() < 0.5)
             key.copies.append((copy, False))
-            try:
+            with contextlib.suppress(OSError, HTTPException):
                 self._request("POST", "/v1/spans", json.dumps([copy]).encode(), self._asks(), answer=False)
-            except (OSError, HTTPException):
-                pass
         self._hang_up()
 
     # What it does

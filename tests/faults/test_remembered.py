@@ -51,7 +51,7 @@ class Story:
         try:
             with SinkProcess(self.folder, "--texts") as sink:
                 self._tell(sink)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  raised by whoever joins it
             self.error = error
 
     def _tell(self, sink: SinkProcess) -> None:
@@ -156,10 +156,11 @@ class Story:
         unsure = sum(not sure for key in keys for _, sure in key.copies)
         assert lives.accepted() + lives.reposted >= posted, "fewer were accepted than acked"
         ended = lives.sum("sgp", "synthesized")
+        merged = lives.sum("sgp", "merged")
         self.said += (
-            f"{', dedupe' if self.dedupe else ''}: {len(keys)} spans of {len(self.agents)} agents, {posted} copies acked, "
-            f"{unsure} in doubt, {lives.kills} kills, {lives.sum('sgp', 'merged')} merged, {ended} ends written; both add up"
+            f"{', dedupe' if self.dedupe else ''}: {len(keys)} spans of {len(self.agents)} agents, {posted} copies"
         )
+        self.said += f" acked, {unsure} in doubt, {lives.kills} kills, {merged} merged, {ended} ends written"
 
 
 def _books(sidecar: Sidecar) -> dict[str, dict[str, int]]:

@@ -1,7 +1,6 @@
-"""Changes of single spans, one request each: `PATCH` to the path of the span."""
+"""Ends of single spans: each is looked at, `GET`, and where it is open, changed, `PATCH`, at its own path."""
 
 import time
-from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -12,12 +11,15 @@ from yarl import URL
 from inspan_collector.config.model import DestinationConfig
 from inspan_collector.exporters.connections import Answer
 from inspan_collector.exporters.http import HttpExporter, Shape
-from inspan_collector.exporters.verdict import MAX_MESSAGE, raise_for
+from inspan_collector.exporters.verdict import LATER, MAX_MESSAGE, raise_for
 from inspan_collector.formats import Format, json_text, span_patch
 from inspan_collector.receipt import Receipt
 
 MAX_ID: Final = 4000  # bytes of a path; half of the 8,000 that RFC 9110, section 4.1, wants taken of a whole URI
 NOT_THERE: Final = 404
+
+# 405 is what a gateway says that lets no PATCH through, 501 what SGP says to accounts that have upserts alone.
+NEVER: Final = (405, 501)
 
 _DOTS: Final = frozenset({".", ".."})  # RFC 3986, section 5.2.4: taken out of a path on its way
 
@@ -29,20 +31,23 @@ class Target(msgspec.Struct):
 
 
 _target: Final = Decoder(Target)
+_members: Final = Decoder(dict[str, msgspec.Raw])
 _encoder: Final = msgspec.json.Encoder()
 
 
 class ChangingExporter(HttpExporter):
-    """An HTTP upstream that takes changes of single spans too: the format `span_patch`.
+    """An HTTP upstream that takes ends of single spans too: the format `span_patch`.
 
-    spans_url: below it are the spans. never: what answers to a change that no repetition will heal mean, in words, by
-    status; such a change counts as rejected.
+    Who ended a span may not have told us, but another sidecar: so it is looked at first, and left alone where it has
+    ended, or is not there.
+
+    spans_url: below it are the spans. end: its member that says when a span has ended.
     """
 
-    def __init__(self, config: DestinationConfig, shape: Shape, spans_url: str, never: Mapping[int, str]) -> None:
+    def __init__(self, config: DestinationConfig, shape: Shape, spans_url: str, end: str) -> None:
         super().__init__(config, shape)
         self.spans_url = str(URL(spans_url))
-        self.never = never
+        self.end = end
 
     async def encode(self, format: Format, body: bytes) -> bytes:
         """See Exporter.encode. Changes are compressed one by one, when they are sent."""
@@ -52,18 +57,44 @@ class ChangingExporter(HttpExporter):
         """Send encoded bytes. Raises Later, Isolate or Pause: then all are sent again, which changes nothing twice."""
         if format.name != span_patch.name:
             return await super().send(format, payload, spans)
-        rejected, message = 0, ""
+        rejected, needless, message = 0, 0, ""
         for span in json_text.elements(payload):
             members = json_text.members(span)
+            span_id = _target.decode(span).id
             del members["id"], members["trace_id"]
-            answer = await self.change(_target.decode(span).id, _encoder.encode(self.renamed(members)))
-            why = self.never.get(answer.status)
-            if why is None:
-                raise_for(answer.status, answer.words, answer.headers, time.time())
-            else:
+            there = await self._look(span_id)
+            if there is None:
+                needless += 1
+                continue
+            answer = await self.change(span_id, _encoder.encode(self.renamed(members)))
+            if answer.status in NEVER and there:
+                answer = await self.rewrite(there | members) or answer
+            if answer.status == NOT_THERE:
+                needless += 1
+            elif answer.status in NEVER:
                 rejected += 1
-                message = f"{answer.status}, {why}: {answer.words.decode('utf-8', 'replace')}"
-        return Receipt(rejected, message[:MAX_MESSAGE])
+                message = f"{answer.status}, it cannot be changed: {answer.words.decode('utf-8', 'replace')}"
+            else:
+                raise_for(answer.status, answer.words, answer.headers, time.time())
+        return Receipt(rejected, message[:MAX_MESSAGE], needless)
+
+    async def _look(self, span_id: str) -> dict[str, msgspec.Raw] | None:
+        """The span as it is there: empty where it cannot be seen, None where there is nothing to be ended."""
+        answer = await self._one("GET", span_id)
+        if answer.status == NOT_THERE:
+            return None
+        if answer.status in LATER or (answer.status >= 500 and answer.status not in NEVER):
+            raise_for(answer.status, answer.words, answer.headers, time.time())
+        try:
+            there = _members.decode(answer.words) if answer.status == 200 else {}
+        except (msgspec.DecodeError, UnicodeDecodeError):  # longer than what is kept of an answer, or no span
+            return {}
+        return None if bytes(there.get(self.end, b"null")) != b"null" else there
+
+    async def rewrite(self, span: dict[str, msgspec.Raw]) -> Answer | None:
+        """Write the whole span, with its end; None where this upstream has no such thing."""
+        del span
+        return None
 
     def renamed(self, members: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
         """The members of a change as this upstream calls them."""
@@ -71,7 +102,10 @@ class ChangingExporter(HttpExporter):
 
     async def change(self, span_id: str, body: bytes) -> Answer:
         """Ask for one change. Raises Later or Pause where there is no answer."""
+        return await self._one("PATCH", span_id, body)
+
+    async def _one(self, method: str, span_id: str, body: bytes | None = None) -> Answer:
         path = span_id.replace(".", "%2E") if span_id in _DOTS else quote(span_id, safe="", errors="surrogatepass")
         if len(path) > MAX_ID:
             return Answer(status=NOT_THERE, words=b"its id is too long for a path", headers={})
-        return await self.ask("PATCH", URL(f"{self.spans_url}/{path}", encoded=True), body)
+        return await self.ask(method, URL(f"{self.spans_url}/{path}", encoded=True), body)

@@ -23,6 +23,7 @@ from inspan_collector.errors import ConfigError, Later, Pause
 from inspan_collector.exporters.verdict import MAX_MESSAGE
 
 MAX_ANSWER: Final = 64 << 10  # bytes of an answer that are kept: a partial success and its message are far smaller
+MAX_SPAN: Final = 8 << 20  # bytes of a span that is looked at; twice the largest that is taken by default
 MAX_READ: Final = 16 << 20  # bytes that are read: SGP echoes every span, and reading costs less than a new connection
 _QUERY: Final = re.compile(r"\?[^\s'\"]*")
 AGE_JITTER: Final = 0.2  # of the connection age: the pods of one rollout should not all move at once
@@ -114,7 +115,7 @@ class Connections:
             async with session.request(
                 method, url, data=Body(payload), headers=headers, allow_redirects=False, trace_request_ctx=trace
             ) as response:
-                return await _read(response)
+                return await _read(response, MAX_SPAN if method == "GET" else MAX_ANSWER)
         finally:
             await self._done(session)
 
@@ -197,11 +198,12 @@ async def _reused(_session: object, context: SimpleNamespace, _params: object) -
     context.trace_request_ctx.reused = True
 
 
-async def _read(response: aiohttp.ClientResponse) -> Answer:
+async def _read(response: aiohttp.ClientResponse, most: int) -> Answer:
+    """The answer with so many bytes of its body at most."""
     words, size = b"", 0
     try:
         while size < MAX_READ and (more := await response.content.read(MAX_ANSWER)):
-            words += more[: MAX_ANSWER - len(words)]
+            words += more[: most - len(words)]
             size += len(more)
     except aiohttp.ClientPayloadError:
         if response.ok:

@@ -65,7 +65,11 @@ class HttpExporter:
     async def encode(self, format: Format, body: bytes) -> bytes:
         """The body framed and compressed."""
         del format
-        return await self.compressor.compress(body if self.shape.frame is None else self.shape.frame(body))
+        return await self.compressor.compress(self.framed(body))
+
+    def framed(self, body: bytes) -> bytes:
+        """A plain body as this upstream wants it."""
+        return body if self.shape.frame is None else self.shape.frame(body)
 
     async def send(self, format: Format, payload: bytes, spans: int) -> Receipt:
         """Send encoded bytes. Raises Later, Isolate or Pause."""
@@ -75,8 +79,10 @@ class HttpExporter:
         raise_for(answer.status, answer.words, answer.headers, time.time())
         return self.shape.receipt(answer.headers.get("content-type", ""), answer.words)
 
-    async def ask(self, method: str, url: URL, body: bytes) -> Answer:
-        """One request with a plain JSON body, and its answer. Raises Later or Pause where there is none."""
+    async def ask(self, method: str, url: URL, body: bytes | None = None) -> Answer:
+        """One request with a plain JSON body, or none, and its answer. Raises Later or Pause where there is none."""
+        if body is None:
+            return await self.pool.request(method, url, b"", request_headers(self.config, None))
         headers = request_headers(self.config, span_json.content_type)
         return await self.pool.request(method, url, await self.compressor.compress(body), headers)
 

@@ -102,6 +102,13 @@ class Spans:
         members |= said
         return Written(_creation.decode(_text(members)).trace_id, span_id, _text(members))
 
+    def one(self, span_id: str) -> bytes:
+        """The span of this id. Errors: Refused 404."""
+        there = self.by_id.get(span_id)
+        if there is None:
+            raise Refused(404, f"Item with id '{span_id}' does not exist.")
+        return there
+
     def write(self, span: Written) -> None:
         """Make it true."""
         self.by_id[span.id] = span.text

@@ -62,13 +62,13 @@ class Upstream:
 
     def judge(self, post: Post, mischief: Mischief) -> Verdict:
         """The true answer to a post. Nothing is written before its `commit`."""
-        methods, dialect = ROUTES.get(post.path) or BELOW.get(post.raw_path.rpartition("/")[0]) or ((), None)
-        if dialect is None:
+        route = ROUTES.get(post.path) or BELOW.get(post.raw_path.rpartition("/")[0])
+        if route is None:
             return refusal(post, 404, f"no such path; posts go to {', '.join(ROUTES)}")
-        if post.method not in methods:
-            return refusal(post, 405, f"{post.path} takes {' and '.join(methods)}")
+        if post.method not in route:
+            return refusal(post, 405, f"{post.path} takes {' and '.join(route)}")
         try:
-            return dialect(self, post, mischief)
+            return route[post.method](self, post, mischief)
         except MalformedChunk as why:
             return refusal(post, 400, str(why))
         except Refused as why:
@@ -114,6 +114,16 @@ class Upstream:
         ((trace_id, span_id, _), row) = next(iter(winners.items()))
         text = row.text or msgspec.json.encode({"id": span_id, "trace_id": trace_id})
         return self._one(post, (trace_id, span_id), text, lambda: self.rows.write(winners), mischief)
+
+    def sgp_look(self, post: Post, mischief: Mischief) -> Verdict:
+        """One span as it is. Where texts are not kept, whether it has ended."""
+        del mischief
+        return Verdict(200, self.rows.one(_id(post)), JSON)
+
+    def agentex_look(self, post: Post, mischief: Mischief) -> Verdict:
+        """One span as it is."""
+        del mischief
+        return Verdict(200, self.agentex.one(_id(post)), JSON)
 
     def agentex_create(self, post: Post, mischief: Mischief) -> Verdict:
         """One span, made."""
@@ -162,18 +172,18 @@ class Upstream:
 
 Dialect = Callable[[Upstream, Post, Mischief], Verdict]
 
-Route = tuple[tuple[str, ...], Dialect]
+Route = Mapping[str, Dialect]  # by method
 
 ROUTES: Final[dict[str, Route]] = {
-    TRACES: (("POST",), Upstream.otlp),
-    SGP_BATCH: (("PUT", "POST"), Upstream.sgp),
-    SPANS: (("POST",), Upstream.spans),
-    AGENTEX_SPANS: (("POST",), Upstream.agentex_create),
+    TRACES: {"POST": Upstream.otlp},
+    SGP_BATCH: {"PUT": Upstream.sgp, "POST": Upstream.sgp},
+    SPANS: {"POST": Upstream.spans},
+    AGENTEX_SPANS: {"POST": Upstream.agentex_create},
 }
 # The path of one span: its id is below.
 BELOW: Final[dict[str, Route]] = {
-    SGP_SPANS: (("PATCH",), Upstream.sgp_change),
-    AGENTEX_SPANS: (("PATCH",), Upstream.agentex_change),
+    SGP_SPANS: {"PATCH": Upstream.sgp_change, "GET": Upstream.sgp_look},
+    AGENTEX_SPANS: {"PATCH": Upstream.agentex_change, "GET": Upstream.agentex_look},
 }
 
 

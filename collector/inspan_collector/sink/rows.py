@@ -63,6 +63,15 @@ class Rows:
         """What was written of each span, where that is kept."""
         return (row.text for row in self.by_identity.values() if row.text is not None)
 
+    def one(self, span_id: str) -> bytes:
+        """What was written of the row of this id last, or what is kept of it. Errors: Refused 404."""
+        identity = self._last.get(span_id)
+        if identity is None:
+            raise Refused(404, f"span {span_id!r} is not there")
+        row = self.by_identity[identity]
+        kept = {"id": span_id, "trace_id": identity[0], "end_timestamp": row.start if row.ended else None}
+        return row.text or msgspec.json.encode(kept)
+
     def change(self, span_id: str, change: Change, body: bytes) -> dict[Identity, Row]:
         """The row that this change would write; body: the change. Errors: Refused 404 for an unknown id, 422.
 

@@ -203,10 +203,11 @@ async def test_any_other_answer_to_a_change_does_too_and_it_is_asked_for_again(
 async def test_a_change_for_an_agent_that_is_gone_has_its_end_and_its_words_and_no_status() -> None:
     ends = {"end_timestamp": END, "status": "ERROR", "output": {"error": "interrupted"}}
     patch = json.dumps([{"id": "a", "trace_id": "t", **ends}, {"id": "b", "trace_id": "t", **ends}]).encode()
-    async with Upstream(OK, GONE) as upstream, exporting(base(upstream), "agentex") as (send, _):
-        assert await send(patch, "span_patch") == Receipt(1, "404, the span is not there: gone")
-        assert lines(upstream.requests) == [CHANGE, "PATCH /api/spans/b"]
-        for request in upstream.requests:
+    open_one = answer(200, b'{"id":"a","end_time":null}')
+    async with Upstream(open_one, OK, open_one, GONE) as upstream, exporting(base(upstream), "agentex") as (send, _):
+        assert await send(patch, "span_patch") == Receipt(needless=1)
+        assert lines(upstream.requests) == ["GET /api/spans/a", CHANGE, "GET /api/spans/b", "PATCH /api/spans/b"]
+        for request in upstream.requests[1::2]:
             assert json.loads(request.body) == {"end_time": END, "output": {"error": "interrupted"}}
 
 

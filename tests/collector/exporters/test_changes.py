@@ -23,19 +23,64 @@ def base(upstream: Upstream) -> str:
     return upstream.url.removesuffix("/v1/traces") + "/base/"
 
 
+def there(**members: Any) -> Any:
+    span = {"id": "a", "trace_id": "t", "name": "llm", "start_timestamp": "2026-11-21T01:09:41Z", "end_timestamp": None}
+    return answer(200, json.dumps(span | members).encode())
+
+
+def lines(upstream: Upstream) -> list[str]:
+    return [request.line.removesuffix(" HTTP/1.1") for request in upstream.requests]
+
+
 @pytest.mark.parametrize("compression", ["none", "gzip"])
-async def test_each_change_is_a_request_of_its_own_without_the_ids_in_its_body(compression: str) -> None:
+async def test_each_span_is_looked_at_and_changed_without_the_ids_in_the_body(compression: str) -> None:
     more = {"headers": {"x-api-key": "k"}, "account_id": "acc", "compression": compression}
-    async with Upstream() as upstream, exporting(base(upstream), "sgp", **more) as (send, _):
+    upstream = Upstream(there(), OK, there(), OK)
+    async with upstream, exporting(base(upstream), "sgp", **more) as (send, _):
         assert await send(changes("a", "b"), "span_patch") == Receipt()
-        lines = [request.line for request in upstream.requests]
-        assert lines == [f"PATCH /base/v5/spans/{name} HTTP/1.1" for name in "ab"]
+        assert lines(upstream) == [f"{verb} /base/v5/spans/{name}" for name in "ab" for verb in ("GET", "PATCH")]
         assert upstream.connections == 1
-        for request in upstream.requests:
-            assert (request.headers["x-api-key"], request.headers["x-selected-account-id"]) == ("k", "acc")
-            assert request.headers["content-type"] == "application/json"
-            body = inflate(request.headers.get("content-encoding", ""), request.body, 1 << 20)
+        for look, change in (upstream.requests[:2], upstream.requests[2:]):
+            for request in (look, change):
+                assert (request.headers["x-api-key"], request.headers["x-selected-account-id"]) == ("k", "acc")
+            assert not look.body and not {"content-type", "content-encoding"} & look.headers.keys()
+            assert change.headers["content-type"] == "application/json"
+            body = inflate(change.headers.get("content-encoding", ""), change.body, 1 << 20)
             assert json.loads(body) == {"end_timestamp": END, "status": "ERROR", "output": WORDS}
+
+
+@pytest.mark.parametrize(("kind", "end"), [("sgp", "end_timestamp"), ("agentex", "end_time")])
+async def test_a_span_that_somebody_else_has_ended_or_that_is_not_there_is_left_alone(kind: str, end: str) -> None:
+    """Its end may have come by another sidecar."""
+    upstream = Upstream(there(**{end: END}), answer(404), there(**{end: None}), OK)
+    async with upstream, exporting(base(upstream), kind) as (send, _):
+        assert await send(changes("a", "b", "c"), "span_patch") == Receipt(needless=2)
+        assert [line.split()[0] for line in lines(upstream)] == ["GET", "GET", "GET", "PATCH"]
+
+
+@pytest.mark.parametrize(
+    "seen", [answer(403), answer(405), answer(501), answer(200, b"x"), answer(200, b"[]"), answer(302)]
+)
+async def test_one_that_cannot_be_seen_is_changed_all_the_same(seen: Any) -> None:
+    upstream = Upstream(seen, OK)
+    async with upstream, exporting(base(upstream), "sgp") as (send, _):
+        assert await send(changes("a"), "span_patch") == Receipt()
+        assert [line.split()[0] for line in lines(upstream)] == ["GET", "PATCH"]
+
+
+async def test_a_large_span_is_seen_whole() -> None:
+    upstream = Upstream(there(input={"text": "x" * 5_000_000}, end_timestamp=END))
+    async with upstream, exporting(base(upstream), "sgp") as (send, _):
+        assert await send(changes("a"), "span_patch") == Receipt(needless=1)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_an_upstream_that_cannot_say_now_is_asked_later(status: int) -> None:
+    upstream = Upstream(answer(status))
+    async with upstream, exporting(base(upstream), "sgp") as (send, _):
+        with pytest.raises(Later):
+            await send(changes("a"), "span_patch")
+        assert len(upstream.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -52,43 +97,55 @@ async def test_each_change_is_a_request_of_its_own_without_the_ids_in_its_body(c
     ],
 )
 async def test_an_id_is_one_part_of_the_path_whatever_is_in_it(span_id: str, path: str) -> None:
-    async with Upstream() as upstream, exporting(base(upstream), "sgp") as (send, _):
+    upstream = Upstream(there(), OK)
+    async with upstream, exporting(base(upstream), "sgp") as (send, _):
         await send(changes(span_id), "span_patch")
-        assert upstream.requests[0].line == f"PATCH /base/v5/spans/{path} HTTP/1.1"
+        assert lines(upstream) == [f"GET /base/v5/spans/{path}", f"PATCH /base/v5/spans/{path}"]
 
 
 async def test_an_id_that_fits_no_path_is_not_there_and_nobody_is_asked() -> None:
-    async with Upstream() as upstream, exporting(base(upstream), "sgp") as (send, _):
-        receipt = await send(changes("ü" * 1000, "a"), "span_patch")
-        assert (receipt.rejected, "too long" in receipt.message) == (1, True)
-        assert [request.line for request in upstream.requests] == ["PATCH /base/v5/spans/a HTTP/1.1"]
+    upstream = Upstream(there(), OK)
+    async with upstream, exporting(base(upstream), "sgp") as (send, _):
+        assert await send(changes("ü" * 1000, "a"), "span_patch") == Receipt(needless=1)
+        assert lines(upstream) == ["GET /base/v5/spans/a", "PATCH /base/v5/spans/a"]
 
 
-@pytest.mark.parametrize(("status", "word"), [(404, "not there"), (405, "changed here"), (501, "this account")])
-async def test_a_change_that_nothing_will_heal_is_rejected_and_the_others_are_made(status: int, word: str) -> None:
-    async with (
-        Upstream(OK, answer(status, b"its words"), OK) as upstream,
-        exporting(base(upstream), "sgp") as (send, _),
-    ):
+@pytest.mark.parametrize("status", [405, 501])
+async def test_where_spans_are_upserted_alone_it_is_written_whole_as_it_was_read(status: int) -> None:
+    more = {"input": {"q": 1}, "metadata": {"k": [1]}, "created_by": {"id": "u"}, "account_id": "x", "object": "span"}
+    upstream = Upstream(there(**more, group_id=None), answer(status), OK)
+    async with upstream, exporting(base(upstream), "sgp") as (send, _):
+        assert await send(changes("a"), "span_patch") == Receipt()
+        assert lines(upstream)[2] == "PUT /base/v5/spans/batch"
+        span = {"id": "a", "trace_id": "t", "name": "llm", "start_timestamp": "2026-11-21T01:09:41Z"}
+        span |= {"input": {"q": 1}, "metadata": {"k": [1]}, "end_timestamp": END, "status": "ERROR", "output": WORDS}
+        assert json.loads(upstream.requests[2].body) == {"items": [span]}
+
+
+@pytest.mark.parametrize("kind", ["sgp", "agentex"])
+async def test_a_change_that_nothing_will_heal_is_rejected_and_the_others_are_made(kind: str) -> None:
+    upstream = Upstream(there(), OK, answer(403), answer(501, b"its words"), there(), OK)
+    async with upstream, exporting(base(upstream), kind) as (send, _):
         receipt = await send(changes("a", "b", "c"), "span_patch")
-        assert receipt.rejected == 1
-        assert receipt.message.startswith(f"{status}, ")
-        assert word in receipt.message and receipt.message.endswith(": its words")
-        assert len(upstream.requests) == 3
+        assert (receipt.rejected, receipt.needless) == (1, 0)
+        assert receipt.message == "501, it cannot be changed: its words"
+        assert len(upstream.requests) == 6
 
 
 @pytest.mark.parametrize(
     ("status", "decision"), [(401, Pause), (403, Pause), (422, Isolate), (400, Isolate), (429, Later), (503, Later)]
 )
 async def test_any_other_answer_asks_for_what_it_asks_for_always(status: int, decision: type[Exception]) -> None:
-    async with Upstream(OK, answer(status)) as upstream, exporting(base(upstream), "sgp") as (send, _):
+    upstream = Upstream(there(), OK, there(), answer(status))
+    async with upstream, exporting(base(upstream), "sgp") as (send, _):
         with pytest.raises(decision):
             await send(changes("a", "b", "c"), "span_patch")
-        assert len(upstream.requests) == 2
+        assert len(upstream.requests) == 4
 
 
 async def test_the_words_of_a_rejection_are_cut() -> None:
-    async with Upstream(answer(404, b"x" * 5000)) as upstream, exporting(base(upstream), "sgp") as (send, _):
+    upstream = Upstream(answer(403), answer(501, b"x" * 5000))
+    async with upstream, exporting(base(upstream), "sgp") as (send, _):
         assert len((await send(changes("a"), "span_patch")).message) == 300
 
 

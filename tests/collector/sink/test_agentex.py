@@ -120,6 +120,10 @@ async def test_what_a_sink_is_told_to_do_it_does_to_agentex_too(client):
         assert sink.rows() == {"sgp": [], "agentex": []}
 
 
-async def test_a_span_is_not_read_here(client):
-    async with Sink() as sink, client.get(sink.url + "/spans/a") as answer:
-        assert (answer.status, json.loads(await answer.read())["code"]) == (405, 405)
+async def test_a_span_can_be_looked_at(client):
+    async with Sink() as sink:
+        await create(client, sink, span())
+        async with client.get(sink.url + "/spans/a") as answer:
+            assert (answer.status, json.loads(await answer.read())) == (200, sink.rows()["agentex"][0])
+        async with client.get(sink.url + "/spans/b") as answer:
+            assert (answer.status, json.loads(await answer.read())["code"]) == (404, 404)
