@@ -176,7 +176,7 @@ class Agent(threading.Thread):
         self._post(list(chosen.values()))
 
     def _choose(self) -> tuple[Key, Copy]:
-        open_ones = [key for key in self.keys if not key.is_ended()]
+        open_ones = [key for key in self.keys if key.copies and not key.is_ended()]
         done = [key for key in self.keys if key.is_ended()]
         match self.chance.randrange(10):
             case 0 | 1 | 2 if open_ones:
