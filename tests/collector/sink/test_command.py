@@ -14,6 +14,7 @@ from inspan_collector.errors import ConfigError
 from inspan_collector.sink import Behaviour, Sink, add_arguments
 from inspan_collector.sink.command import build, progress_line
 
+START = "2026-11-21T01:09:41Z"
 PROGRAM = """
 import argparse, sys
 from inspan_collector.sink import add_arguments, execute
@@ -84,3 +85,12 @@ async def test_the_progress_line_says_what_came_and_what_was_not_taken(client):
             await post(client, sink, otlp("a", "b"))
         line = "4 spans in 4 requests, 2 not taken, largest 2, 1 of 1 connections open"
         assert progress_line(sink) == line
+
+
+async def test_texts_are_kept_where_the_flag_says_so():
+    for flags, kept in ([], []), (["--texts"], [{"id": "a", "trace_id": "t", "name": "n", "start_timestamp": START}]):
+        async with parsed("--listen", "127.0.0.1:0", *flags) as sink, aiohttp.ClientSession() as client:
+            span = {"id": "a", "trace_id": "t", "name": "n", "start_timestamp": START}
+            async with client.put(sink.url + "/v5/spans/batch", json={"items": [span]}) as answer:
+                assert answer.status == 200
+            assert sink.rows()["sgp"] == kept
