@@ -100,10 +100,16 @@ def test_values_stay_as_they_were_written() -> None:
             | SOURCE,
         ),
         (
-            {"__error__": {}},
+            {"__error__": {"message": ""}},
             "STANDALONE",
             "ERROR",
-            {"__error__": {}, "error": True, "error_type": None, "error_message": None, "error_category": "unknown"}
+            {
+                "__error__": {"message": ""},
+                "error": True,
+                "error_type": None,
+                "error_message": None,
+                "error_category": "unknown",
+            }
             | SOURCE,
         ),
     ],
@@ -182,6 +188,13 @@ def test_a_wrong_time_is_named_with_its_place() -> None:
     with pytest.raises(MalformedChunk, match="start_time: not a time") as caught:
         agentex.read("", body)
     assert body[caught.value.position :].startswith(b'"yesterday"')
+
+
+def test_a_byte_that_is_no_text_is_named_with_its_place_in_what_was_sent() -> None:
+    body = text(**(LEAST | {"input": {"a": "x"}})).replace(b'"x"', b'"\xff"')
+    with pytest.raises(MalformedChunk, match="not UTF-8") as caught:
+        agentex.read("", body)
+    assert caught.value.position == body.index(b"\xff")
 
 
 # Changes

@@ -141,10 +141,15 @@ def _told(error: dict[str, msgspec.Raw] | None) -> dict[str, msgspec.Raw]:
         return {}
     return {
         "error": msgspec.Raw(b"true"),
-        "error_type": error.get("type", _NULL),
-        "error_message": error.get("message", _NULL),
+        "error_type": _said(error, "type"),
+        "error_message": _said(error, "message"),
         "error_category": error.get("category", msgspec.Raw(b'"unknown"')),
     }
+
+
+def _said(error: dict[str, msgspec.Raw], name: str) -> msgspec.Raw:
+    said = error.get(name, _NULL)
+    return _NULL if bytes(said) == b'""' else said
 
 
 def _object(values: Values) -> dict[str, msgspec.Raw] | None:
