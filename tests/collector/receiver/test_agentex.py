@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from inspan_collector.errors import MalformedChunk
+from inspan_collector.formats import FORMATS
 from inspan_collector.receiver.dialects import NAMES, Reading, Refusal, agentex, below, refusing
 
 START, END = "2026-11-21T01:09:41.674752+00:00", "2026-11-21T01:09:42Z"
@@ -66,6 +67,12 @@ def test_every_member_has_its_name_there() -> None:
         "status": "SUCCESS",
         "metadata": {"k": 2.5} | SOURCE,
     }
+
+
+def test_what_is_known_of_it_is_what_a_scan_of_it_finds() -> None:
+    for more in ({}, {"end_time": END, "parent_id": "p", "data": {"__error__": {}}}):
+        reading = posted(**more)
+        assert reading.scan == FORMATS["span_json"].scan(reading.body)
 
 
 def test_values_stay_as_they_were_written() -> None:

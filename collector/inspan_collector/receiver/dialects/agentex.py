@@ -66,8 +66,8 @@ def read_update(body: bytes, span_id: str, known: bytes | None) -> Reading:
 
 
 def _reading(span: agentex_span.Span) -> Reading:
-    body = b"[%b]" % agentex_span.write_copy(span)
-    return Reading(span_json.name, body, span_json.scan(body), agentex_span.write(span))
+    head, copy = agentex_span.write_copy(span)
+    return Reading(span_json.name, span_json.array_of([copy]), span_json.tally([head]), agentex_span.write(span))
 
 
 def success(content_type: str, reading: Reading, culled: int, message: str) -> tuple[int, str, bytes]:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec.json import Decoder
 
 from inspan_collector.errors import MalformedChunk
-from inspan_collector.formats import json_text
+from inspan_collector.formats import Head, json_text
 
 Values = dict[str, msgspec.Raw] | list[dict[str, msgspec.Raw]] | None
 _Text = Annotated[str, msgspec.Meta(min_length=1)]  # it is, or is part of, what tells the span from others
@@ -42,18 +42,11 @@ class Span(Changes, kw_only=True):
     start_time: str
 
 
-class _Copy(msgspec.Struct, omit_defaults=True, kw_only=True):
+class _Copy(Head, omit_defaults=True, kw_only=True):
     """The same in SGP's names. Source: SGP's SpanCreateParam."""
 
-    id: str
-    trace_id: str
-    name: str
-    start_timestamp: str
     type: str
-    end_timestamp: str | None = None
-    parent_id: str | None = None
     group_id: str | None = None
-    status: str | None = None
     input: dict[str, msgspec.Raw] | None = None
     output: dict[str, msgspec.Raw] | None = None
     metadata: dict[str, msgspec.Raw] | None = None
@@ -104,11 +97,11 @@ def write(span: Span) -> bytes:
     return _encode(span)
 
 
-def write_copy(span: Span) -> bytes:
-    """The span in SGP's names, as the SDK's SGP processor writes it, but for what only its environment says.
+def write_copy(span: Span) -> tuple[Head, bytes]:
+    """The span in SGP's names, as the SDK's SGP processor writes it, and what is read of it.
 
-    Left out is what is null. Arrays, which SGP has no place for, become `{"value": [...]}`. Raises MalformedChunk for a
-    text in `data` that is none.
+    Left out is what is null, and what only the agent's environment says. Arrays, which SGP has no place for, become
+    `{"value": [...]}`. Raises MalformedChunk for a text in `data` that is none.
     """
     data = span.data if isinstance(span.data, dict) else {}
     said = bytes(data.get("__error__", b""))
@@ -127,7 +120,11 @@ def write_copy(span: Span) -> bytes:
         output=_object(span.output),
         metadata=_object(span.data) if isinstance(span.data, list) else data | _SOURCE | _told(error),
     )
-    return _encode(copy)
+    # Not the copy itself, which has all its values: whoever keeps a head would keep the request.
+    head = Head(
+        copy.id, copy.trace_id, copy.end_timestamp, copy.parent_id, copy.name, copy.start_timestamp, copy.status
+    )
+    return head, _encode(copy)
 
 
 def _type_of(data: dict[str, msgspec.Raw]) -> str:
