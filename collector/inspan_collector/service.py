@@ -82,6 +82,7 @@ class Service:
             spool=self.keeping.spool,
             reposted=lambda: self.door.posts.reposted,
             registry=self.registry,
+            patchable=self.door.singles.patchable,
         )
         self.termination = Termination(config.drain.termination_message, self.view.ledger, self.events)
         self.control = Control(

@@ -14,6 +14,7 @@ from inspan_collector.pipeline.destination import Destination
 from inspan_collector.pipeline.intake import Intake
 from inspan_collector.pipeline.pipeline import Pipeline
 from inspan_collector.queue.upserts import Upserts
+from inspan_collector.receiver.patchable import Patchable
 from inspan_collector.spool.spool import Spool
 
 AGENTS_SHOWN: Final = 100  # of those heard last: a pod has tens, and more is no page to read
@@ -32,6 +33,7 @@ class View(msgspec.Struct, frozen=True):
     reposted: Callable[[], int]
     now: Callable[[], float]
     registry: Registry
+    patchable: Patchable
 
     @property
     def destinations(self) -> list[Destination]:
@@ -77,6 +79,7 @@ class View(msgspec.Struct, frozen=True):
             "reposted": self.reposted(),
             "spool": None if self.spool is None else self._spool(self.spool),
             "destinations": [self._destination(pipeline) for pipeline in self.pipelines],
+            "patchable": self._patchable(),
             "agents": self._agents(),
             "events": self.events.sequence,
         }
@@ -84,6 +87,16 @@ class View(msgspec.Struct, frozen=True):
     def _agents(self) -> dict[str, Any]:
         last = self.registry.last(AGENTS_SHOWN)
         return {"states": self.registry.counts(), "last": [_agent(each, self.registry.silence(each)) for each in last]}
+
+    def _patchable(self) -> dict[str, int]:
+        known = self.patchable
+        return {
+            "open": len(known.open),
+            "ended": len(known.ended),
+            "bytes": known.bytes,
+            "limit_bytes": known.max_bytes,
+            "forgotten": known.forgotten,
+        }
 
     def _spool(self, spool: Spool) -> dict[str, Any]:
         return {

@@ -16,6 +16,7 @@ ODD = {
     "otlp_protobuf": bytes([0, 8, 9, 0x0A, 0x0C, 0x10, 0x12, 0x1B, 0x1C, 0x7F, 0x80, 0xFF]),
     "otlp_json": b'{}[]":,\\ \n0eEn\x00\xff\xc3',
     "span_json": b'{}[]":,\\ \n0eEn\x00\xff\xc3',
+    "agentex": b'{}[]":,\\ \n0eEn\x00\xff\xc3',
     "http": b"\r\n \t:;,/0aGHx\x00\xff\x80",
 }
 VALUES: list[Any] = [None, True, 0, -1, 1e308, 1 << 70, "", "\0", "☃", "\ud800", [], {}, [[]], {"": None}, "x" * 300]
@@ -29,6 +30,11 @@ MEMBERS = (
     "spans",
     "resourceSpans",
     "traceId",
+    "start_time",
+    "end_time",
+    "data",
+    "__error__",
+    "__span_type__",
     "",
 )
 # How many times a value is wrapped: around the depths at which some parser gives up.
@@ -36,9 +42,11 @@ DEPTHS = (1, 2, 60, 99, 100, 101, 510, 512, 1030, 5000)
 
 
 def body(rng: random.Random, name: str) -> bytes:
-    """A sound body of a format."""
+    """A sound body of a format, or of AgentEx's dialect."""
     if name == "span_json":
         return json.dumps([_span(rng) for _ in range(rng.randint(0, 6))], ensure_ascii=rng.random() < 0.5).encode()
+    if name == "agentex":
+        return json.dumps(_agentex_span(rng), ensure_ascii=rng.random() < 0.5).encode()
     made = samples.request(rng, 2)
     return made.SerializeToString() if name == "otlp_protobuf" else json.dumps(samples.to_json(made)).encode()
 
@@ -49,6 +57,14 @@ def _span(rng: random.Random) -> dict[str, Any]:
     if rng.random() < 0.7:
         made["end_timestamp"] = "2026-05-04T03:02:02Z"
     return made
+
+
+def _agentex_span(rng: random.Random) -> dict[str, Any]:
+    """A whole span, or a change of one; of few ids, so that they meet."""
+    made: dict[str, Any] = {"input": {"text": "hello ☃"}, "data": {"__error__": {"type": "T"}, "__span_type__": "X"}}
+    made |= {"id": f"{rng.randrange(8)}", "trace_id": "t", "name": "n", "start_time": "2026-05-04T03:02:01Z"}
+    made |= {"end_time": "2026-05-04T03:02:02Z", "output": [{"a": 1}], "task_id": None}
+    return {member: value for member, value in made.items() if rng.random() < 0.9}
 
 
 def odd_body(rng: random.Random, name: str) -> bytes:
@@ -102,6 +118,7 @@ POSTS = {
     "otlp_protobuf": (("/v1/traces", "application/x-protobuf"),),
     "otlp_json": (("/v1/traces", "application/json"),),
     "span_json": (("/v1/spans", "application/json"), ("/v5/spans/batch", "application/json")),
+    "agentex": tuple((f"/spans{below}", "application/json") for below in ("", "", "/1", "/2", "/%33", "/")),
 }
 ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
@@ -118,7 +135,9 @@ def request(rng: random.Random) -> bytes:
     content = (odd_body if rng.random() < 0.5 else body)(rng, name if rng.random() < 0.95 else "span_json")
     if path.endswith("batch"):
         content = b'{"items":' + content + b"}"
-    lines = [f"{rng.choice(('POST', 'PUT', 'PATCH', 'GET', 'HEAD')) if rng.random() < 0.2 else 'POST'} {path} HTTP/1.1"]
+    usual = "PATCH" if path.startswith("/spans/") else "POST"
+    method = rng.choice(("POST", "PUT", "PATCH", "GET", "HEAD")) if rng.random() < 0.2 else usual
+    lines = [f"{method} {path} HTTP/1.1"]
     lines += ["host: x", f"content-type: {content_type}"]
     if rng.random() < 0.3:
         encoding = rng.choice(list(ENCODINGS))

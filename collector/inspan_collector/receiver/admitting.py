@@ -8,7 +8,7 @@ from inspan_collector.inflate import ENCODINGS
 from inspan_collector.liveness import Registry
 from inspan_collector.receiver.answer import Answer
 from inspan_collector.receiver.asks import ACK_KEY, AGENT_KEY, SEQUENCE_KEY, MalformedAsk, read_asks
-from inspan_collector.receiver.dialects import ROUTES, Refusal, liveness
+from inspan_collector.receiver.dialects import ROUTES, Dialect, Refusal, agentex, below, liveness
 from inspan_collector.receiver.posts import Posts
 from inspan_collector.receiver.refusing import Refusing, content_type_of
 from inspan_collector.receiver.rollcall import Rollcall
@@ -30,12 +30,14 @@ class Admitting(Refusing):
     def admit(self, head: Head) -> Answer | None:
         """Refuse what the head alone shows to be hopeless."""
         dialect = ROUTES.get(head.path)
-        if dialect is None:
-            return self._admit_other(head)
-        if head.method not in dialect.methods:
-            allowed = ", ".join(sorted(dialect.methods))
-            refusal = Refusal(405, "not_found", f"{head.method} is not possible on {head.path}; use {allowed}")
-            return self._refuse(head, refusal, headers=[("allow", allowed)])
+        if dialect is not None:
+            methods = dialect.methods
+        else:
+            dialect, methods = below(head.path), agentex.updates
+            if dialect is None:
+                return self._admit_other(head)
+        if head.method not in methods:
+            return self._refuse_method(head, dialect, ", ".join(sorted(methods)))
         if self.draining:
             return self._refuse(head, Refusal(503, "draining", "inspan is starting or stopping; try again"))
         content_type = content_type_of(head)
@@ -51,6 +53,13 @@ class Admitting(Refusing):
         if ACK_KEY in headers or AGENT_KEY in headers or SEQUENCE_KEY in headers:
             return self._heed(head)
         return None
+
+    def _refuse_method(self, head: Head, dialect: Dialect, allowed: str) -> Answer:
+        if dialect is agentex and head.method in agentex.reads:
+            message = "spans are not read here: inspan hands them on; ask the upstream, where they are kept"
+            return self._refuse(head, Refusal(501, "not_found", message))
+        refusal = Refusal(405, "not_found", f"{head.method} is not possible on {head.path[:80]}; use {allowed}")
+        return self._refuse(head, refusal, headers=[("allow", allowed)])
 
     def _admit_other(self, head: Head) -> Answer | None:
         call = liveness.read_path(head.path)

@@ -7,19 +7,20 @@ from inspan.wire import CUSTODY
 from inspan_collector.errors import InspanError, MalformedChunk, TooLarge, UnsupportedEncoding
 from inspan_collector.formats import FORMATS
 from inspan_collector.inflate import inflate
-from inspan_collector.ledger import QueueRefusal
+from inspan_collector.ledger import QueueRefusal, Reception
 from inspan_collector.liveness import Registry
 from inspan_collector.memory import Memory
 from inspan_collector.pledge import Pledge
 from inspan_collector.receiver.admitting import Admitting
 from inspan_collector.receiver.answer import Answer, Awaited
 from inspan_collector.receiver.asks import Asks
-from inspan_collector.receiver.dialects import ROUTES, Dialect, Reading, Refusal, liveness
+from inspan_collector.receiver.dialects import ROUTES, Dialect, Reading, Refusal, agentex, below, liveness
 from inspan_collector.receiver.offer import Offer
 from inspan_collector.receiver.posts import RECALLED, Posts
 from inspan_collector.receiver.refusing import Limits, content_type_of
 from inspan_collector.receiver.rollcall import Rollcall
 from inspan_collector.receiver.seam import Head
+from inspan_collector.receiver.singles import Singles
 from inspan_collector.receiver.waits import ACCEPTED, DURABLE, Promise, Waits
 
 __all__ = ["Door", "Limits"]
@@ -65,6 +66,7 @@ class Door(Admitting):
         self.durable = durable
         self.waits = Waits(ack_timeout, self.bug)
         self.posts = Posts()
+        self.singles = Singles(note)
         self.registry = Registry() if registry is None else registry
         self.rollcall = Rollcall(self.registry, self.receptions[liveness.name], self._refuse)
         self.draining = True  # until the service is ready
@@ -77,7 +79,7 @@ class Door(Admitting):
 
     def handle(self, head: Head, body: bytes) -> Answer | Awaited:
         """Read, offer, answer."""
-        dialect = ROUTES.get(head.path)
+        dialect = ROUTES.get(head.path) or below(head.path)
         if dialect is None:
             return self.rollcall.handle(head, body)
         self.receptions[dialect.name].bytes += len(body)
@@ -85,9 +87,11 @@ class Door(Admitting):
         try:
             if b"content-encoding" in head.headers:
                 body = self._inflated(head, body)
-            reading = dialect.read(content_type, body)
+            reading = self._single(head, body) if dialect is agentex else dialect.read(content_type, body)
         except MalformedChunk as error:
-            return self._refuse(head, Refusal(400, "malformed", str(error)))
+            return self._refuse(head, Refusal(dialect.malformed, "malformed", str(error)))
+        except agentex.UnknownSpan as error:
+            return self._refuse(head, Refusal(404, "not_found", str(error)), spans=1)
         except UnsupportedEncoding as error:
             return self._refuse(head, Refusal(415, "unsupported", str(error)))
         except TooLarge:
@@ -106,6 +110,15 @@ class Door(Admitting):
         self.memory.release(head.budget)
         head.budget = len(plain)
         return plain
+
+    def _single(self, head: Head, body: bytes) -> Reading:
+        """One span, and all that is known of it: more than what came, and reserved like it."""
+        reading = self.singles.read(head.path, body)
+        more = max(0, len(reading.body) - head.budget)
+        if not self.memory.reserve(more):
+            raise NoRoom
+        head.budget += more
+        return reading
 
     def _room(self) -> int:
         return min(self.limits.max_request_bytes, self.memory.custody_limit - self.memory.custody)
@@ -132,13 +145,15 @@ class Door(Admitting):
         asks = head.asks
         if asks is not None:
             success = self._success(dialect, content_type, reading, culled, message, durable=asks.durable)
-            return self._take_as_asked(head, asks, reading, culled, success)
+            return self._take_as_asked(head, asks, reading, culled, success, self.receptions[dialect.name])
         spans = reading.scan.spans
         if spans:
             refusal = self.offer(reading.format, reading.body, reading.scan, head.agent, head.budget, None)
             if refusal is not None:
                 return self._full(head, refusal, spans + culled)
             head.budget = 0
+            if reading.span:
+                self.singles.keep(reading)
         reception = self.receptions[dialect.name]
         reception.accept(spans)
         if culled:
@@ -164,15 +179,18 @@ class Door(Admitting):
     # What was asked for beyond being taken
 
     def _take_as_asked(
-        self, head: Head, asks: Asks, reading: Reading, culled: int, success: Answer
+        self, head: Head, asks: Asks, reading: Reading, culled: int, success: Answer, reception: Reception
     ) -> Answer | Awaited:
         spans = reading.scan.spans
         promise = self.posts.find(asks.post) if asks.post is not None else None
         if promise is not None:
             self.posts.reposted += 1
-            if promise is RECALLED and asks.post is not None and head.known is not None:
-                head.known.arrived += spans  # its answer was lost with the sidecar of before
-                self.posts.take(asks.post, DURABLE)
+            if promise is RECALLED and asks.post is not None:
+                if reading.span:
+                    self.singles.keep(reading)
+                if head.known is not None:
+                    head.known.arrived += spans  # its answer was lost with the sidecar of before
+                    self.posts.take(asks.post, DURABLE)
             spans = culled = 0  # these were booked with the first
         elif not spans:
             promise = DURABLE  # there is nothing that could be lost
@@ -181,7 +199,6 @@ class Door(Admitting):
             if isinstance(offered, str):
                 return self._full(head, offered, spans + culled)
             promise = offered
-        reception = self.receptions[ROUTES[head.path].name]
 
         def compose(kept: bool | None) -> Answer:  # not with `reading`: its body may be gone
             reception.accept(spans)
@@ -204,6 +221,8 @@ class Door(Admitting):
         head.budget = 0
         if known is not None:
             known.arrived += reading.scan.spans
+        if reading.span:
+            self.singles.keep(reading)
         if asks.post is not None:
             self.posts.take(asks.post, promise)
         if pledge is not None:

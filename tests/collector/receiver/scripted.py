@@ -137,4 +137,5 @@ def of_each_dialect() -> dict[str, tuple[str, str, bytes]]:
         "spans": ("/v1/spans", JSON, text),
         "lines": ("/v1/spans", NDJSON, text[1:-1]),
         "sgp": ("/v5/spans/batch", JSON, b'{"items":%b}' % text),
+        "agentex": ("/spans", JSON, text[1:-1].replace(b"_timestamp", b"_time")),
     }

@@ -13,7 +13,7 @@ from tests.collector.sink.posts import otlp
 
 from inspan_collector.ledger import QueueRefusal
 
-DIALECT = {"/v1/traces": "otlp", "/v1/spans": "spans", "/v5/spans/batch": "sgp"}
+DIALECT = {"/v1/traces": "otlp", "/v1/spans": "spans", "/v5/spans/batch": "sgp", "/spans": "agentex"}
 EACH = of_each_dialect()
 KEPT = b"inspan-custody: durable\r\n"
 HELD = b"inspan-custody: accepted\r\n"
@@ -108,6 +108,7 @@ def test_a_broken_pledge_is_503_in_each_dialect_and_the_spans_are_ours(
             "otlp": lambda: Status.FromString(said).message if b"protobuf" in head else json.loads(said)["message"],
             "spans": lambda: json.loads(said)["error"]["message"],
             "sgp": lambda: json.loads(said)["message"],
+            "agentex": lambda: json.loads(said)["message"],
         }[dialect]()
         assert "not on disk" in message and "Inspan-Sequence" in message
         assert scripted.books(dialect) == (1, 1, 0)

@@ -8,11 +8,15 @@ from inspan_collector.formats import Scan
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
-    """A body understood: the format, the body in that format's plain form, and what it holds."""
+    """A body understood: the format, the body in that format's plain form, and what it holds.
+
+    span: its one span as the dialect's clients read it, where they may change it later; else empty.
+    """
 
     format: str
     body: bytes
     scan: Scan
+    span: bytes = b""
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -43,6 +47,11 @@ class Dialect(Refuses, Protocol):
     @property
     def formats(self) -> dict[str, str]:
         """The content types it reads, each with the format of the chunk that comes of it."""
+        ...
+
+    @property
+    def malformed(self) -> int:
+        """The status of a body that is not what its content type says."""
         ...
 
     @property

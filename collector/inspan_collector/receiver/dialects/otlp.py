@@ -12,6 +12,7 @@ name: Final = "otlp"
 constant: Final = True
 methods: Final = frozenset({"POST"})
 formats: Final = {PROTOBUF: "otlp_protobuf", JSON: "otlp_json"}
+malformed: Final = 400
 
 # google/rpc/code.proto; SDKs decide by the HTTP status, people read the code
 _CODES: Final = {400: 3, 403: 7, 404: 5, 405: 12, 413: 8, 415: 3, 429: 8, 503: 14}

@@ -13,6 +13,7 @@ name: Final = "sgp"
 constant: Final = False
 methods: Final = frozenset({"PUT", "POST"})
 formats: Final = {JSON: span_json.name}
+malformed: Final = 400
 
 
 def read(content_type: str, body: bytes) -> Reading:

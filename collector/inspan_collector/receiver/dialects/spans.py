@@ -14,6 +14,7 @@ name: Final = "spans"
 constant: Final = False
 methods: Final = frozenset({"POST"})
 formats: Final = {JSON: span_json.name, NDJSON: span_json.name}
+malformed: Final = 400
 
 
 def read(content_type: str, body: bytes) -> Reading:
