@@ -114,6 +114,29 @@ async def test_an_end_after_a_restart_of_the_sidecar_is_written_to_the_span_that
         assert sink.count().answered == {200: 2 + 1 + 2 + 1, 400: 2}
 
 
+POSTED: Final = {
+    "start of all": {"input": {"q": [1, "ü"]}, "data": {"__span_type__": "AGENT"}, "parent_id": "p", "task_id": "k"},
+    "lists": {"input": [{"q": 1}], "output": [{"a": 1}, {"b": 2}], "data": [{"d": 1}]},
+    "an error": {"data": {"__error__": {"type": "ValueError", "message": "no", "category": "application"}}},
+    "little": {},
+}
+
+
+@pytest.mark.parametrize("posted", POSTED.values(), ids=POSTED.keys())
+async def test_what_comes_in_agentexs_dialect_arrives_as_it_was_posted(tmp_path: Path, posted: Span) -> None:
+    start = {"id": "a", "name": "n", "trace_id": "t", "start_time": START} | posted
+    end = {"end_time": END, "output": {"answer": 42}}
+    async with Sink() as sink, Running(tmp_path, agentex(sink)) as running:
+        for number, (path, method, said) in enumerate([("/spans", "POST", start), ("/spans/a", "PATCH", end)], 1):
+            body = json.dumps(said).encode()
+            assert (await running.post(body, path, method, content_type="application/json")).status == 200
+            await delivered(running, number)
+        (found,) = sink.rows()["agentex"]
+        data, there = start.pop("data", {}), found.pop("data")
+        assert found == {"input": None, "parent_id": None, "task_id": None} | start | end
+        assert there == data if isinstance(data, list) else data.items() <= there.items()
+
+
 async def test_a_refused_span_is_quarantined_and_the_others_are_written(tmp_path: Path) -> None:
     async with Sink() as sink, Running(tmp_path, agentex(sink)) as running:
         bad = copy("bad", 1, ended=True) | {"input": "no object"}

@@ -24,6 +24,7 @@ AS_AGENTEX: Final = {
 _IN_DATA: Final = {"type": "__span_type__", "obs_trace_id": "obs_trace_id", "obs_span_id": "obs_span_id"}
 _ERROR: Final = "__error__"
 _UNSAID: Final = {"type": Raw(b'"ERROR"'), "message": Raw(b'""'), "category": Raw(b'"unknown"')}
+_WRAPPED: Final = b'{"value":['
 _CHANGEABLE: Final = ("name", "start_time", "data", "end_time", "input", "output", "parent_id", "task_id")
 
 
@@ -63,10 +64,17 @@ class Creation(msgspec.Struct, gc=False):
         return not _is_null(self.end_time)
 
 
+class _Wrapped(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """Where SGP has objects alone, a list is in one by itself. AgentEx takes lists of objects."""
+
+    value: list[dict[str, Raw]]
+
+
 class _Answered(msgspec.Struct, gc=False):
     end_time: Any
 
 
+_wrapped: Final = Decoder(_Wrapped)
 _answered: Final = Decoder(_Answered)
 _copy: Final = Decoder(_Copy)
 _creation: Final = Decoder(Creation)
@@ -86,8 +94,8 @@ def creation(span: bytes) -> bytes:
             id=copy.id,
             data=_data(copy),
             end_time=copy.end_timestamp,
-            input=copy.input,
-            output=copy.output,
+            input=_unwrapped(copy.input),
+            output=_unwrapped(copy.output),
             parent_id=copy.parent_id,
             task_id=copy.group_id,
         )
@@ -135,8 +143,21 @@ def is_open(answer: bytes) -> bool:
         return False
 
 
+def _unwrapped(value: Raw) -> Raw:
+    """The list that our AgentEx dialect and its processor put into an object, else the value."""
+    if bytes(memoryview(value)[: len(_WRAPPED)]) != _WRAPPED:  # so much costs nothing, also beside a large value
+        return value
+    try:
+        return Raw(_encoder.encode(_wrapped.decode(value).value))
+    except msgspec.ValidationError:
+        return value
+
+
 def _data(copy: _Copy) -> Raw:
     """Its metadata, with what SGP has members for. Metadata that is no object has no place for them."""
+    listed = _unwrapped(copy.metadata)
+    if listed is not copy.metadata:
+        return listed
     added = {name: value for member, name in _IN_DATA.items() if not _is_null(value := getattr(copy, member))}
     if not added and copy.status != "ERROR":
         return copy.metadata

@@ -94,6 +94,24 @@ def test_metadata_that_is_no_object_stays_as_it_is(metadata: Any) -> None:
     assert created(metadata=metadata, type="COMPLETION", status="ERROR")["data"] == metadata
 
 
+def test_a_list_that_is_wrapped_for_sgp_is_a_list_again() -> None:
+    listed: list[dict[str, Any]] = [{"a": 1}, {"b": [2]}]
+    wrapped = {"value": listed}
+    body = json.dumps(
+        {"id": "s", "trace_id": "t", "input": wrapped, "output": wrapped, "metadata": wrapped, "type": "STANDALONE"},
+        separators=(",", ":"),
+    )
+    found = json.loads(creation(body.encode()))
+    assert (found["input"], found["output"], found["data"]) == (listed, listed, listed)
+
+
+@pytest.mark.parametrize("value", [{"value": [1]}, {"value": [{}], "more": 1}, {"value": {}}, {"value": [[]]}])
+def test_an_object_that_only_looks_like_it_stays(value: dict[str, Any]) -> None:
+    body = json.dumps({"id": "s", "trace_id": "t", "input": value, "metadata": value}, separators=(",", ":"))
+    found = json.loads(creation(body.encode()))
+    assert (found["input"], found["data"]) == (value, value)
+
+
 def test_a_change_says_what_is_set_and_neither_the_id_nor_the_trace() -> None:
     assert changed(input={"i": 1}, parent_id=None) == {"name": "n", "start_time": START, "input": {"i": 1}}
     assert changed(end_timestamp=END, output={"o": 1}, group_id="g", metadata={"m": 1}) == {
