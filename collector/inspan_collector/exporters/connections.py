@@ -23,7 +23,7 @@ from inspan_collector.errors import ConfigError, Later, Pause
 from inspan_collector.exporters.verdict import MAX_MESSAGE
 
 MAX_ANSWER: Final = 64 << 10  # bytes of an answer that are kept: a partial success and its message are far smaller
-MAX_SPAN: Final = 8 << 20  # bytes of a span that is looked at; twice the largest that is taken by default
+MAX_SPAN: Final = 8 << 20  # bytes of one span as an answer; twice the largest that is taken by default
 MAX_READ: Final = 16 << 20  # bytes that are read: SGP echoes every span, and reading costs less than a new connection
 _QUERY: Final = re.compile(r"\?[^\s'\"]*")
 AGE_JITTER: Final = 0.2  # of the connection age: the pods of one rollout should not all move at once
@@ -115,7 +115,7 @@ class Connections:
             async with session.request(
                 method, url, data=Body(payload), headers=headers, allow_redirects=False, trace_request_ctx=trace
             ) as response:
-                return await _read(response, MAX_SPAN if method == "GET" else MAX_ANSWER)
+                return await _read(response, MAX_SPAN if method in ("GET", "PATCH") else MAX_ANSWER)
         finally:
             await self._done(session)
 

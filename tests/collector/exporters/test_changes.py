@@ -58,6 +58,15 @@ async def test_a_span_that_somebody_else_has_ended_or_that_is_not_there_is_left_
         assert [line.split()[0] for line in lines(upstream)] == ["GET", "GET", "GET", "PATCH"]
 
 
+async def test_an_end_that_we_wrote_in_an_attempt_that_failed_further_on_is_delivered_all_the_same() -> None:
+    ours = there(end_timestamp="2026-11-21T01:09:42+00:00", output=dict(reversed(WORDS.items())))
+    upstream = Upstream(there(), OK, answer(503), ours, there(), OK)
+    async with upstream, exporting(base(upstream), "sgp") as (send, _):
+        with pytest.raises(Later):
+            await send(changes("a", "b"), "span_patch")
+        assert await send(changes("a", "b"), "span_patch") == Receipt()
+
+
 @pytest.mark.parametrize(
     "seen", [answer(403), answer(405), answer(501), answer(200, b"x"), answer(200, b"[]"), answer(302)]
 )
