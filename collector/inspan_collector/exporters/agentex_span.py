@@ -23,6 +23,8 @@ AS_AGENTEX: Final = {
 # Reserved names in `data`, which its processor for SGP makes members of.
 _IN_DATA: Final = {"type": "__span_type__", "obs_trace_id": "obs_trace_id", "obs_span_id": "obs_span_id"}
 _ERROR: Final = "__error__"
+_UNTYPED: Final = Raw(b'"STANDALONE"')  # what its processor for SGP makes of data that names no type
+_WRAPPED: Final = b'{"value":[{'
 _UNSAID: Final = {"type": Raw(b'"ERROR"'), "message": Raw(b'""'), "category": Raw(b'"unknown"')}
 _CHANGEABLE: Final = ("name", "start_time", "data", "end_time", "input", "output", "parent_id", "task_id")
 
@@ -71,6 +73,7 @@ _answered: Final = Decoder(_Answered)
 _copy: Final = Decoder(_Copy)
 _creation: Final = Decoder(Creation)
 _object: Final = Decoder(dict[str, Raw])
+_objects: Final = Decoder(list[dict[str, Raw]])
 _text: Final = Decoder(str)
 _encoder: Final = msgspec.json.Encoder()
 
@@ -86,8 +89,8 @@ def creation(span: bytes) -> bytes:
             id=copy.id,
             data=_data(copy),
             end_time=copy.end_timestamp,
-            input=copy.input,
-            output=copy.output,
+            input=_array(copy.input),
+            output=_array(copy.output),
             parent_id=copy.parent_id,
             task_id=copy.group_id,
         )
@@ -136,8 +139,12 @@ def is_open(answer: bytes) -> bool:
 
 
 def _data(copy: _Copy) -> Raw:
-    """Its metadata, with what SGP has members for. Metadata that is no object has no place for them."""
-    added = {name: value for member, name in _IN_DATA.items() if not _is_null(value := getattr(copy, member))}
+    """Its metadata, with what SGP has members for. Metadata that is no object, or was none, has no place for them."""
+    array = _array(copy.metadata)
+    if array is not copy.metadata:
+        return array
+    said = {name: getattr(copy, member) for member, name in _IN_DATA.items()}
+    added = {name: value for name, value in said.items() if value not in (NULL, _UNTYPED)}
     if not added and copy.status != "ERROR":
         return copy.metadata
     try:
@@ -150,6 +157,19 @@ def _data(copy: _Copy) -> Raw:
         added[_ERROR] = Raw(_encoder.encode(error))
     missing = {name: value for name, value in added.items() if name not in members}
     return Raw(_encoder.encode(members | missing)) if missing else copy.metadata
+
+
+def _array(value: Raw) -> Raw:
+    """The array of objects that AgentEx's dialect, for SGP's sake, put into an object; else the value."""
+    text = memoryview(value)
+    if bytes(text[: len(_WRAPPED)]) != _WRAPPED:
+        return value
+    try:
+        members = _object.decode(value)
+        _objects.decode(members["value"])
+    except msgspec.DecodeError:
+        return value
+    return members["value"] if len(members) == 1 else value
 
 
 def _is_null(value: Raw) -> bool:
