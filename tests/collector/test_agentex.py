@@ -239,3 +239,37 @@ def test_agentex_takes_one_span_a_request(tmp_path: Path) -> None:
     ]:
         with pytest.raises(ConfigError, match=why):
             Running(tmp_path, place | wrong)
+
+
+@pytest.mark.parametrize("linger", ["0s", "5s"])
+async def test_a_span_that_came_by_agentexs_own_dialect_is_there_as_it_was_posted(tmp_path: Path, linger: str) -> None:
+    plain: Span = {"parent_id": "p", "task_id": "g", "input": {"a": 1}, "output": None, "end_time": None}
+    source = {"__source__": "agentex"}
+    spans = {
+        "objects": plain | {"data": {"x": 1}},
+        "arrays": plain | {"input": [{"a": 1}, {}], "output": [{"b": 2}], "data": [{"c": 3}]},
+        "typed": plain | {"data": {"__span_type__": "COMPLETION", "__error__": {"type": "T", "message": "M"}}},
+        "nothing": plain | {"parent_id": None, "task_id": None, "input": None, "data": None},
+    }
+    to = {"upsert": {"hold_open": linger}}
+    async with Sink(keep=True) as sink, Running(tmp_path, agentex(sink, **to)) as running:
+        for name, span in spans.items():
+            body = json.dumps(span | {"id": name, "trace_id": "t", "name": "n", "start_time": START}).encode()
+            assert (await running.post(body, "/spans", content_type="application/json")).status == 200
+        for name in spans:
+            body = json.dumps({"end_time": END}).encode()
+            assert (await running.post(body, f"/spans/{name}", "PATCH", content_type="application/json")).status == 200
+        await delivered(running, 2 * len(spans))
+        found = rows(sink)
+        for name, span in spans.items():
+            same = {"id": name, "trace_id": "t", "name": "n", "start_time": START, "end_time": END}
+            posted = {
+                member: value for member, value in (span | same).items() if value is not None and member != "data"
+            }
+            assert found[name] | posted == found[name]
+        assert [found[name]["data"] for name in ("objects", "arrays", "nothing")] == [
+            {"x": 1} | source,
+            [{"c": 3}],
+            source,
+        ]
+        assert found["typed"]["data"].items() >= spans["typed"]["data"].items()

@@ -16,6 +16,7 @@ ODD = {
     "otlp_protobuf": bytes([0, 8, 9, 0x0A, 0x0C, 0x10, 0x12, 0x1B, 0x1C, 0x7F, 0x80, 0xFF]),
     "otlp_json": b'{}[]":,\\ \n0eEn\x00\xff\xc3',
     "span_json": b'{}[]":,\\ \n0eEn\x00\xff\xc3',
+    "span_patch": b'{}[]":,\\ \n0eEn\x00\xff\xc3',
     "agentex": b'{}[]":,\\ \n0eEn\x00\xff\xc3',
     "http": b"\r\n \t:;,/0aGHx\x00\xff\x80",
 }
@@ -43,7 +44,7 @@ DEPTHS = (1, 2, 60, 99, 100, 101, 510, 512, 1030, 5000)
 
 def body(rng: random.Random, name: str) -> bytes:
     """A sound body of a format, or of AgentEx's dialect."""
-    if name == "span_json":
+    if name in ("span_json", "span_patch"):
         return json.dumps([_span(rng) for _ in range(rng.randint(0, 6))], ensure_ascii=rng.random() < 0.5).encode()
     if name == "agentex":
         return json.dumps(_agentex_span(rng), ensure_ascii=rng.random() < 0.5).encode()

@@ -23,6 +23,7 @@ AS_AGENTEX: Final = {
 # Reserved names in `data`, which its processor for SGP makes members of.
 _IN_DATA: Final = {"type": "__span_type__", "obs_trace_id": "obs_trace_id", "obs_span_id": "obs_span_id"}
 _ERROR: Final = "__error__"
+_UNTYPED: Final = (b"null", b'"STANDALONE"')  # the latter is what its processor for SGP makes of data without a type
 _UNSAID: Final = {"type": Raw(b'"ERROR"'), "message": Raw(b'""'), "category": Raw(b'"unknown"')}
 _WRAPPED: Final = b'{"value":['
 _CHANGEABLE: Final = ("name", "start_time", "data", "end_time", "input", "output", "parent_id", "task_id")
@@ -158,7 +159,7 @@ def _data(copy: _Copy) -> Raw:
     listed = _unwrapped(copy.metadata)
     if listed is not copy.metadata:
         return listed
-    added = {name: value for member, name in _IN_DATA.items() if not _is_null(value := getattr(copy, member))}
+    added = {name: value for member, name in _IN_DATA.items() if bytes(value := getattr(copy, member)) not in _UNTYPED}
     if not added and copy.status != "ERROR":
         return copy.metadata
     try:

@@ -157,3 +157,23 @@ def test_an_id_with_escapes_is_read_as_text() -> None:
 def test_only_an_answer_that_says_so_is_of_an_open_span(answer: bytes) -> None:
     assert not is_open(answer)
     assert is_open(b'{"end_time":null,"input":{}}')
+
+
+@pytest.mark.parametrize(
+    ("value", "there"),
+    [
+        (b'{"value":[{"a": 1},{}]}', [{"a": 1}, {}]),
+        (b'{"value":[{"a":1},2]}', {"value": [{"a": 1}, 2]}),
+        (b'{"value":[{"a":1}],"x":1}', {"value": [{"a": 1}], "x": 1}),
+        (b'{"value":[]}', []),
+        (b'{"value":"text"}', {"value": "text"}),
+    ],
+)
+def test_an_array_of_objects_that_sgp_has_in_an_object_is_one_again(value: bytes, there: Any) -> None:
+    given = b'{"id":"a","trace_id":"t","type":"STANDALONE","input":%b,"output":%b,"metadata":%b}' % ((value,) * 3)
+    made = json.loads(creation(given))
+    assert made["input"] == made["output"] == made["data"] == there
+
+
+def test_a_type_that_only_says_that_there_is_none_is_left_out() -> None:
+    assert created(type="STANDALONE", metadata={"a": 1})["data"] == {"a": 1}
