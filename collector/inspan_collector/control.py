@@ -18,6 +18,7 @@ from inspan_collector.errors import InspanError
 from inspan_collector.quarantine import Entry, Quarantine, read_id, shown_id
 from inspan_collector.row import Refused
 from inspan_collector.sockets import BACKLOG, bound
+from inspan_collector.tracing import Tracing
 
 MODE: Final = 0o600
 STOP: Final = 0.5  # s for a command in hand at the end; what it has not asked for yet stays where it is
@@ -26,6 +27,8 @@ MAX_LIMIT: Final = 1000  # of an answer: a megabyte, with the longest messages
 PORTION: Final = 32  # entries that are replayed or dropped at once: their bodies are in memory meanwhile
 NO_SPOOL: Final = "this sidecar has no spool: configure `spool`, as docs/configuration.md says"
 PROTOBUF: Final = "otlp_protobuf"  # the format that is no text
+
+NONE: Final = Tracing(dict, time.monotonic)
 
 Answer = Mapping[str, Any]
 Act = Callable[[Quarantine, Sequence[int]], Awaitable[list[int]]]
@@ -68,11 +71,14 @@ class Unfit(InspanError):
 
 
 class Control:
-    """Serves the commands. quarantines: of every destination, by name. spool: None without one."""
+    """Serves the commands. quarantines: of every destination, by name. spool: None without one. tracing: of trails."""
 
-    def __init__(self, quarantines: Callable[[], Mapping[str, Quarantine]], spool: Spool | None = None) -> None:
+    def __init__(
+        self, quarantines: Callable[[], Mapping[str, Quarantine]], spool: Spool | None = None, tracing: Tracing = NONE
+    ) -> None:
         self.quarantines = quarantines
         self.spool = spool
+        self.tracing = tracing
 
     @contextlib.asynccontextmanager
     async def listening(self, path: Path) -> AsyncIterator[None]:
@@ -84,6 +90,7 @@ class Control:
                 web.get("/quarantine/{id}", self._one),
                 web.post("/quarantine/replay", self._replay),
                 web.post("/quarantine/drop", self._drop),
+                web.get(r"/trace/{trace_id:[\s\S]+}", self._trace),  # an id may hold any character
                 web.get("/spool", self._spool),
                 web.post("/spool/replay", self._spool_replay),
             ]
@@ -150,6 +157,9 @@ class Control:
         if name not in quarantines:
             raise Unfit(404, f"no destination is called {name}: there is {', '.join(quarantines)}")
         return {name: quarantines[name]}
+
+    async def _trace(self, request: web.Request) -> web.Response:
+        return _json(await self.tracing.trace(request.match_info["trace_id"], request.query.get("id")))
 
     # Spool
 

@@ -32,6 +32,7 @@ from inspan_collector.receiver.http1 import Connection
 from inspan_collector.receiver.listener import listen_tcp, listen_unix
 from inspan_collector.stopping import Stop, first
 from inspan_collector.termination import Termination
+from inspan_collector.tracing import Tracing
 from inspan_collector.trim import trim, trim_when_idle
 from inspan_collector.view import View
 
@@ -86,7 +87,11 @@ class Service:
         )
         self.termination = Termination(config.drain.termination_message, self.view.ledger, self.events)
         self.control = Control(
-            lambda: {each.name: each.quarantine for each in self.view.destinations}, self.keeping.door()
+            lambda: {each.name: each.quarantine for each in self.view.destinations},
+            self.keeping.door(),
+            Tracing(
+                lambda: {each.name: each.trail.trail for each in self.view.destinations if each.trail}, self.loop.time
+            ),
         )
         self.admin = Admin(self.view, ready=lambda: self.ready, stuck=self._stuck)
 

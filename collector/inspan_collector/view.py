@@ -16,6 +16,7 @@ from inspan_collector.pipeline.pipeline import Pipeline
 from inspan_collector.queue.upserts import Upserts
 from inspan_collector.receiver.patchable import Patchable
 from inspan_collector.spool.spool import Spool
+from inspan_collector.trail import Trail
 
 AGENTS_SHOWN: Final = 100  # of those heard last: a pod has tens, and more is no page to read
 
@@ -134,6 +135,7 @@ class View(msgspec.Struct, frozen=True):
             "batches": {"sent": sum(d.batch_spans.counts), "spans": int(d.batch_spans.total), "bytes": d.sent_bytes},
             "connections": {"open": opened[0], "opened": opened[1]},
             "upserts": _upserts(d, d.waiting) if isinstance(d.waiting, Upserts) else None,
+            "trail": None if d.trail is None else _trail(d.trail.trail, now),
             "learned_max_bytes": d.learned_bytes,
             "quarantine": {"spans": d.quarantine.spans, "bytes": d.quarantine.bytes, "evicted": d.quarantine.evicted},
         }
@@ -152,6 +154,17 @@ def _agent(agent: Registered, silence: float) -> dict[str, Any]:
         "dropped": agent.dropped,
         "queued": agent.queued if agent.state is RUNNING else 0,
         "missing": agent.missing if agent.state is LOST else 0,
+    }
+
+
+def _trail(trail: Trail, now: float) -> dict[str, Any]:
+    """pruned: entries that were kept once."""
+    oldest = trail.oldest()
+    return {
+        "entries": len(trail.entries),
+        "bytes": trail.size,
+        "oldest_age_seconds": None if oldest is None else round(now - oldest, 3),
+        "pruned": trail.pruned,
     }
 
 

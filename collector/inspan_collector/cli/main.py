@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "demo": ("inspan_collector.demo", "a sidecar, a moody upstream and two agents, live; exit 0 if the books balance"),
     "send": ("inspan_collector.cli.send", "send a file of spans to a running sidecar"),
     "quarantine": ("inspan_collector.cli.quarantine", "what upstreams refused for good: ls, show, replay, drop"),
+    "trace": ("inspan_collector.cli.trace", "what became of the spans of a trace, in a running sidecar"),
     "spool": ("inspan_collector.cli.spool", "what is on disk: ls, verify, export, replay"),
     "sink": ("inspan_collector.sink", "an upstream to test with: counts, and misbehaves on request"),
 }

@@ -112,6 +112,8 @@ class Backlog(Claims):
         broken = [row for row in rows if row.fault]
         for row in broken:
             self.destination.ledger.move(SPOOLED, QUARANTINED, row.spans)
+            if self.destination.trail is not None and row.key is not None:
+                self.destination.trail.fate_of_keys(QUARANTINED, [row.key], row.fault)
             self.share.owed[row.seq] = row.spans
             self.share.page.settled(row.seq, row.spans, True)
             refused = Refused(
@@ -150,6 +152,9 @@ class Backlog(Claims):
         if old:
             spans = sum(old.values())
             self.destination.ledger.move(SPOOLED, DROPPED_EXPIRED, spans)
+            if self.destination.trail is not None:
+                keys = [row.key for row in rows if row.seq in old and row.key is not None]
+                self.destination.trail.fate_of_keys(DROPPED_EXPIRED, keys)
             self.share.settle_spooled(old)
             message = f"older than max_age ({max_age})"
             self.destination.events.record("dropped", self.destination.name, message, spans=spans)
@@ -235,8 +240,9 @@ class Backlog(Claims):
         if self.asking or not self.open:
             return
         self.begin()
+        trail = self.destination.trail
         try:
-            found = await self._ask(question)
+            found, keys = await self._ask(lambda store: _keyed(store, question(store), wanted=trail is not None))
         except Trouble:
             self.share.answered(())
             return
@@ -250,6 +256,15 @@ class Backlog(Claims):
         if not spans:
             return
         self.destination.ledger.move(SPOOLED, fate, spans)
+        if trail is not None:
+            trail.fate_of_keys(fate, [keys[seq] for seq in rows if seq in keys])
         self.share.settle_spooled(rows)
         self.destination.ledger.publish()
         self.destination.events.record("dropped", self.destination.name, message, spans=spans)
+
+
+def _keyed(
+    store: Store, found: list[tuple[int, str, int]], *, wanted: bool
+) -> tuple[list[tuple[int, str, int]], dict[int, bytes]]:
+    """Rows, and where that is wanted what is known of their keys: fingerprints."""
+    return found, store.keys_of([seq for seq, _, _ in found]) if wanted else {}

@@ -15,6 +15,7 @@ from inspan_collector.queue.rejoin import claim
 from inspan_collector.queue.upserts import Upserts
 from inspan_collector.row import Row, Trouble
 from inspan_collector.spool.share import Share
+from inspan_collector.trail import statuses
 
 REMEMBERED: Final = 100_000  # keys; 10 MB. Past it a row may be sent after a later copy of its span
 
@@ -67,6 +68,9 @@ class Claims(Bequest):
             return chunks
         made = claim(copies, [(key, seq, ended) for seq, key, ended in spooled])
         self.destination.ledger.move(SPOOLED, MERGED, len(made.lost))
+        if self.destination.trail is not None:
+            lost = [key for row, key, _ in spooled if row in made.lost]
+            self.destination.trail.note(statuses.MERGED, lost)
         for row, winner in made.lost.items():
             self.share.take_over(winner, row)
         winners = set(made.lost.values())
@@ -101,18 +105,21 @@ class Claims(Bequest):
         noticed = self.share.noticed or set()
         self.share.answered(())
         self.unclaimed = {}
-        self._lost(
-            {
-                seq: None
-                for key, seq, _ in found
-                if seq < sent[key] and seq not in noticed and self.share.is_spooled(seq)
-            }
-        )
+        late = {
+            seq: key for key, seq, _ in found if seq < sent[key] and seq not in noticed and self.share.is_spooled(seq)
+        }
+        if self.destination.trail is not None:
+            self.destination.trail.note(statuses.MERGED, late.values())  # of these no more is known than fingerprints
+        self._lost(dict.fromkeys(late))
 
     def _overtaken(self, rows: Sequence[Row]) -> list[Row]:
         """The rows without those whose span was sent again since, while the disk could not be read."""
-        late = {row.seq: None for row in rows if row.key is not None and row.seq < self.unclaimed.get(row.key, row.seq)}
-        self._lost(late)
+        late = {
+            row.seq: row.key for row in rows if row.key is not None and row.seq < self.unclaimed.get(row.key, row.seq)
+        }
+        if self.destination.trail is not None:
+            self.destination.trail.note(statuses.MERGED, late.values())
+        self._lost(dict.fromkeys(late))
         return [row for row in rows if row.seq not in late]
 
     def _lost(self, lost: Mapping[int, Hashable | None]) -> None:

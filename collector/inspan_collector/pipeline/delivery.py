@@ -27,6 +27,7 @@ from inspan_collector.pipeline.evidence import Suspicion
 from inspan_collector.pipeline.isolation import Isolation
 from inspan_collector.receipt import Receipt
 from inspan_collector.row import Refused
+from inspan_collector.trail import statuses
 
 
 class Delivery:
@@ -84,6 +85,8 @@ class Delivery:
     async def _try(self, piece: Batch, *, probe: bool) -> None:
         destination = self.destination
         started = time.perf_counter()
+        if destination.trail is not None:
+            destination.trail.chunks(statuses.IN_FLIGHT, piece.chunks, attempt=piece.failures + 1)
         self.attempt = asyncio.create_task(self._send(piece))
         await asyncio.wait({self.attempt})
         decision = self._settle(self.attempt, piece, probe=probe)
@@ -152,7 +155,9 @@ class Delivery:
         for arrived, chunks in Counter([chunk.arrived for chunk in piece.chunks]).items():
             destination.delivery_seconds.observe(now - arrived, chunks)
         needless = min(receipt.needless, piece.spans - rejected)
-        destination.queue.settle(piece.chunks, DELIVERED, now, rejected=rejected, needless=needless)
+        destination.queue.settle(
+            piece.chunks, DELIVERED, now, rejected=rejected, needless=needless, why=receipt.message
+        )
 
     def _later(self, piece: Batch, error: Later, *, probe: bool) -> None:
         destination = self.destination
@@ -167,7 +172,7 @@ class Delivery:
         """Nobody blamed the spans; but where others fared better for long enough, they are to blame all the same."""
         destination = self.destination
         self.suspicion.failed(piece.format, refused=False)
-        piece.failures += 1
+        self._failed(piece, statuses.PUT_OFF if isinstance(error, Later) else statuses.PAUSED, error)
         max_attempts = destination.config.retry.max_attempts
         if max_attempts is not None and piece.failures >= max_attempts:
             self._drop(piece, DROPPED_MAX_ATTEMPTS, f"given up after {piece.failures} attempts: {error}")
@@ -188,7 +193,7 @@ class Delivery:
         destination = self.destination
         gate = destination.gate
         self.suspicion.failed(piece.format, refused=True)
-        piece.failures += 1
+        self._failed(piece, statuses.ISOLATED, error)
         if gate.state == "paused":
             gate.pause(destination.clock(), gate.reason, probe=probe)
         else:
@@ -201,6 +206,11 @@ class Delivery:
     def _pause(self, piece: Batch, error: Pause, *, probe: bool) -> None:
         self.destination.pause(str(error), piece.spans, error.words, probe=probe)
         self._put_off(piece, error)
+
+    def _failed(self, piece: Batch, status: str, error: Later | Pause | Isolate) -> None:
+        piece.failures += 1
+        if self.destination.trail is not None:
+            self.destination.trail.chunks(status, piece.chunks, attempt=piece.failures, detail=str(error))
 
     def _stuck_alone(self, piece: Batch) -> bool:
         """Nothing else can probe: half of it goes next, so that no batch can hold the gate shut.
@@ -223,7 +233,8 @@ class Delivery:
             # Were we killed before it is in quarantine on disk, its row is sent again.
             rows = journal.surrender(chunk.seqs, again=True) if journal is not None else ()
             destination.quarantine.put(refused, rows)
-        destination.queue.settle(piece.chunks, QUARANTINED, destination.clock())
+        why = f"{status or ''} {message}".strip()
+        destination.queue.settle(piece.chunks, QUARANTINED, destination.clock(), why=why)
         unasked = "cannot be sent, or failed each time while others were delivered: the log has the words"
         reason = f"refused for good with {status}" if status else unasked
         destination.events.record("quarantined", destination.name, reason, spans=piece.spans, words=message)
@@ -270,7 +281,7 @@ class Delivery:
             self._drop(Batch(chunks), fate, message)
 
     def _drop(self, piece: Batch, fate: int, message: str) -> None:
-        self.destination.queue.settle(piece.chunks, fate, self.destination.clock())
+        self.destination.queue.settle(piece.chunks, fate, self.destination.clock(), why=message)
         self.destination.events.record("dropped", self.destination.name, message, spans=piece.spans)
 
 

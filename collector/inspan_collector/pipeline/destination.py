@@ -12,7 +12,7 @@ from inspan_collector.chunk import Chunk, Custody
 from inspan_collector.config.model import DestinationConfig
 from inspan_collector.errors import MalformedChunk
 from inspan_collector.events import Events
-from inspan_collector.formats import FORMATS, Format, Head
+from inspan_collector.formats import FORMATS, Format, Head, span_json
 from inspan_collector.gate import PROBE_PAUSED, Gate
 from inspan_collector.histogram import BYTES, SECONDS, SPANS, Histogram
 from inspan_collector.ledger import DROPPED_QUEUE_FULL, ENQUEUED, MERGED, REPLAYED, SPOOLED, Ledger, QueueRefusal
@@ -24,10 +24,12 @@ from inspan_collector.pledge import Pledge
 from inspan_collector.quarantine import MemoryQuarantine, Quarantine
 from inspan_collector.queue.journal import Journal
 from inspan_collector.queue.lanes import Lanes
+from inspan_collector.queue.noting import Noting
 from inspan_collector.queue.queue import Queue
 from inspan_collector.queue.upserts import Upserts
 from inspan_collector.receipt import Receipt
 from inspan_collector.row import ROW, Refused
+from inspan_collector.trail import Trail, statuses
 
 ENCODING: Final = 2  # batches at once that are joined and being compressed: more would only wait for a core, in memory
 DECISIONS: Final = ("delivered", "later", "isolate", "pause", "abandoned")
@@ -120,6 +122,10 @@ class Destination:
             journal=journal,
         )
         self.queue.evicted = self._evicted
+        self.trail: Noting | None = None
+        if isinstance(self.waiting, Upserts) and config.upsert.trail is not None:
+            trail = Trail(int(config.upsert.trail.max_bytes), config.upsert.trail.max_age)
+            self.trail = self.queue.trail = self.waiting.trail = Noting(trail, clock)
         # Jitter spreads the retries of many pods; nobody has to be unable to guess it.
         self.gate = Gate(config.retry.initial, config.retry.max, random.uniform)
         self.line = Line(self.gate, clock, self.poke)
@@ -198,6 +204,8 @@ class Destination:
             custody.drop()
             return False
         self.ledger.move(REPLAYED, ENQUEUED, refused.spans)  # the offer booked them as enqueued
+        if self.trail is not None:
+            self.trail.note(statuses.REPLAYED, span_json.keys_of(heads))
         self.ledger.publish()
         return True
 
@@ -214,8 +222,10 @@ class Destination:
             self.ledger.move(ENQUEUED, MERGED, spans)
             self.ledger.publish()
 
-    def turn_away(self, spans: int) -> None:
-        """Book spans that other destinations took and this one had no room for."""
+    def turn_away(self, spans: int, heads: Sequence[Head] = ()) -> None:
+        """Book spans that other destinations took and this one had no room for. heads: where their format has any."""
+        if self.trail is not None:
+            self.trail.begin(heads, *statuses.of_fate(DROPPED_QUEUE_FULL))
         self.ledger.move(ENQUEUED, DROPPED_QUEUE_FULL, spans)
         self.ledger.publish()
         self.events.note("dropped", self.name, "queue full: spans that other destinations took", spans=spans)

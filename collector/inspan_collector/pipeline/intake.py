@@ -73,7 +73,7 @@ class Intake:
         if not taken:
             self.unkept += scan.spans
         for taker, spans in turned_away:
-            taker.turn_away(spans)
+            taker.turn_away(spans, scan.heads)
             if pledge is not None:  # it was offered to one that has it neither in memory nor on disk
                 pledge.expect()
                 pledge.settle(kept=False)

@@ -227,6 +227,8 @@ class Pipeline:
         max_age = destination.config.queue.max_age
         if max_age is not None and (spans := destination.queue.expire(destination.clock() - max_age)):
             destination.events.record("dropped", destination.name, f"older than max_age ({max_age})", spans=spans)
+        if destination.trail is not None:
+            destination.trail.trail.prune(destination.clock())
         if self.overflow is not None:
             self.overflow.look()
         if self.backlog is not None and (chore := self.backlog.chore()) is not None:

@@ -7,6 +7,7 @@ from typing import Final, cast
 from inspan_collector.chunk import Chunk
 from inspan_collector.formats import span_json
 from inspan_collector.memory import Memory
+from inspan_collector.trail import Part
 
 COMMA: Final = 1  # byte that a copy adds to a body beside its own
 KEY: Final = 400  # bytes of memory that a copy takes beside its body: 250 where it came with a dozen others, 510 alone
@@ -64,10 +65,14 @@ def weight(bundle: Bundle) -> int:
 
 
 class Copies(Chunk, eq=False, gc=False, kw_only=True):
-    """A chunk that knows the keys of its spans, in their order. Its size is without the brackets of its body."""
+    """A chunk that knows the keys of its spans, in their order. Its size is without the brackets of its body.
+
+    part: the keys as the trail has them, when it has.
+    """
 
     keys: list[Hashable]
     ended: bool
+    part: Part | None = None
 
 
 class OwnBytes:

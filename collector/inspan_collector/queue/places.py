@@ -10,6 +10,7 @@ from inspan_collector.chunk import Chunk
 from inspan_collector.memory import Memory
 from inspan_collector.queue.bundle import BEHIND, HELD, KEY, READY, Bundle, Copies, OwnBytes, weight
 from inspan_collector.queue.journal import Journal
+from inspan_collector.queue.noting import Noting
 from inspan_collector.queue.openings import Openings
 from inspan_collector.row import Row
 
@@ -29,6 +30,7 @@ class Places:
         self.hold_open = hold_open
         self.keeper = OwnBytes(memory)
         self.openings = Openings()
+        self.trail: Noting | None = None
         self.by_key: dict[Hashable, Bundle | None] = {}  # where its copy waits; None: one is in flight, and none waits
         self.behind: dict[Hashable, Bundle] = {}
         # By `since`. In both a bundle that became empty stays for a while: to find it at once would cost more.

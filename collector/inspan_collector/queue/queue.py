@@ -22,8 +22,10 @@ from inspan_collector.ledger import (
 )
 from inspan_collector.pledge import Pledge
 from inspan_collector.queue.journal import Journal, row_of
+from inspan_collector.queue.noting import Noting
 from inspan_collector.queue.rejoin import RECOVERED, Rejoined
 from inspan_collector.queue.waiting import Waiting
+from inspan_collector.trail import statuses
 
 PRESSURE: Final = 0.5  # of a bound; below it there is room for everyone and nobody is compared
 SHARE: Final = 8  # times the free room is what one agent may hold: alone it gets 8/9, two get 8/17 each,
@@ -60,6 +62,7 @@ class Queue:
         self.crowded = crowded
         self.wake: Callable[[], None] = lambda: None
         self.evicted: Callable[[int], None] = lambda _: None
+        self.trail: Noting | None = None
         self.held_spans = 0
         self.held_bytes = 0
         self.held_by: dict[Hashable, int] = {}  # bytes of each agent that holds any
@@ -79,6 +82,8 @@ class Queue:
         refusal = self._refusal(chunk)
         if refusal and not (self.evict and refusal == "queue_full" and self._make_room(chunk)):
             return refusal
+        if self.trail is not None:
+            self.trail.begin(heads)
         added = self.waiting.add(chunk, heads, pledge)
         self.ledger.move(ENQUEUED, QUEUED, chunk.spans)
         self.ledger.move(QUEUED, MERGED, added.merged)
@@ -174,12 +179,23 @@ class Queue:
             part.seqs = (first + index,)
         journal.cut(chunk.seqs[0], [row_of(part, journal) for part in parts])
 
-    def settle(self, chunks: Sequence[Chunk], fate: int, now: float, *, rejected: int = 0, needless: int = 0) -> None:
+    def settle(
+        self,
+        chunks: Sequence[Chunk],
+        fate: int,
+        now: float,
+        *,
+        rejected: int = 0,
+        needless: int = 0,
+        why: str = "",
+    ) -> None:
         """Chunks in flight reach their fate and leave the bounds; what had to wait for that may go.
 
         now: loop time in seconds. rejected: spans of delivered chunks that the upstream threw away. needless:
-        those that lost to what it has.
+        those that lost to what it has. why: for the trail.
         """
+        if self.trail is not None:
+            self.trail.fate(fate, chunks, why, rejected=rejected, needless=needless)
         self.ledger.move(IN_FLIGHT, DROPPED_REJECTED, rejected)
         self.ledger.move(IN_FLIGHT, MERGED, needless)
         self.ledger.move(IN_FLIGHT, fate, sum([chunk.spans for chunk in chunks]) - rejected - needless)
@@ -191,6 +207,8 @@ class Queue:
 
     def _leave(self, chunks: Sequence[Chunk], fate: int) -> int:
         """Chunks reach their fate without having been sent. Returns spans."""
+        if self.trail is not None:
+            self.trail.fate(fate, chunks)
         spans = sum([chunk.spans for chunk in chunks])
         self.ledger.move(QUEUED, fate, spans)
         self._release(chunks, fate)
@@ -233,15 +251,19 @@ class Queue:
         Those in flight leave where nothing will be sent any more, and nothing waits behind them.
         """
         kept = 0
+        spooled: list[int] = []
         for chunk in chunks:
             safe = [seq for seq in chunk.seqs if self.journal is not None and self.journal.is_safe(seq)]
             kept += len(safe) * chunk.spans // max(1, len(chunk.seqs))
+            spooled += safe
             if self.journal is not None:
                 self.journal.keep(safe)
                 self.journal.erase(chunk.seqs, lost=True)  # of those that are not safe: they may be on their way
         spans = sum([chunk.spans for chunk in chunks])
         self.ledger.move(place, SPOOLED, kept)
         self.ledger.move(place, fate, spans - kept)
+        if self.trail is not None:
+            self.trail.parted(chunks, spooled, fate)
         self._let_go(chunks)
         if place == IN_FLIGHT:
             self.waiting.gone(chunks, fate=fate, now=0.0)
@@ -258,6 +280,9 @@ class Queue:
 
     def rejoined(self, came: Rejoined) -> None:
         """Rows have come back: what is to be sent is in flight, what follows it waits."""
+        if self.trail is not None:
+            self.trail.begin(came.heads, statuses.RECOVERED)
+            self.trail.note(statuses.MERGED, came.lost_keys)
         self.admit(came.send, SPOOLED)
         if came.behind:
             self.held_spans += len(came.behind)

@@ -10,7 +10,7 @@ from typing import Final, cast
 import msgspec
 
 from inspan_collector.chunk import Chunk, Custody
-from inspan_collector.formats import span_json
+from inspan_collector.formats import Head, span_json
 from inspan_collector.memory import Memory
 from inspan_collector.queue.bundle import Copies, OwnBytes
 from inspan_collector.queue.upserts import Upserts
@@ -24,7 +24,8 @@ Arrived = Callable[[float], float]  # the loop time of a time of the wall clock
 class Rejoined(msgspec.Struct):
     """What became of rows. send: chunks to be in flight, of rows in `sent`. behind: rows that wait behind what is in
     flight, and bytes of memory that they take. lost: rows, by seq, that lost: each to what waits by this key, None
-    where it lost to another row. late: waiting chunks that lost to a row.
+    where it lost to another row. late: waiting chunks that lost to a row. heads: of all rows, where they are copies;
+    lost_keys: of those that lost.
     """
 
     send: list[Chunk] = []
@@ -33,6 +34,8 @@ class Rejoined(msgspec.Struct):
     grown: int = 0
     lost: dict[int, Hashable | None] = {}
     late: list[Chunk] = []
+    heads: list[Head] = []
+    lost_keys: list[Hashable] = []
 
 
 def beats(seq: int, ended: bool, other: int, other_ended: bool) -> bool:
@@ -61,6 +64,7 @@ def rejoin(upserts: Upserts, rows: Sequence[Row], arrived: Arrived) -> Rejoined:
         there = upserts.by_key.get(key)
         if there is not None and not beats(row.seq, row.ended, upserts.seqs[key], there.ended):
             came.lost[row.seq] = key
+            came.lost_keys.append(key)
             continue
         if there is not None:
             came.late += upserts.forget([key])
@@ -79,12 +83,13 @@ def rejoin(upserts: Upserts, rows: Sequence[Row], arrived: Arrived) -> Rejoined:
 def _latest(rows: Sequence[Row], came: Rejoined) -> dict[Hashable, Row]:
     """One row of each span: of several an ended one, else the last. The others have lost."""
     latest: dict[Hashable, Row] = {}
-    heads = span_json.heads(span_json.array_of([row.body for row in rows]))
-    for key, row in zip(span_json.keys_of(heads), rows, strict=True):
+    came.heads = span_json.heads(span_json.array_of([row.body for row in rows]))
+    for key, row in zip(span_json.keys_of(came.heads), rows, strict=True):
         before = latest.get(key)
         if before is not None:
             loser = before if beats(row.seq, row.ended, before.seq, before.ended) else row
             came.lost[loser.seq] = None
+            came.lost_keys.append(key)
             if loser is row:
                 continue
         latest[key] = row

@@ -27,6 +27,7 @@ from inspan_collector.queue.journal import put_fitting
 from inspan_collector.queue.posting import Posting, rows_of
 from inspan_collector.queue.waiting import Added, Cut
 from inspan_collector.row import Row
+from inspan_collector.trail import statuses
 
 
 class Upserts(Ending):
@@ -45,6 +46,8 @@ class Upserts(Ending):
         self.openings.ended(ended.keys())
         if opened and isinstance(chunk.agent, Registered):
             self._watch(chunk.agent.id, opened, heads, chunk.arrived)
+        if merged and self.trail is not None:
+            self.trail.lost(span_json.keys_of(heads))
         posting = Posting(self.journal, self.by_key, self.seqs, opened, ended) if self.journal is not None else None
         grown = {chunk.agent: 0}
         merged += self._meet(ended, chunk, grown, ended=True) + self._meet(opened, chunk, grown, ended=False)
@@ -73,6 +76,8 @@ class Upserts(Ending):
         """
         met = self.by_key.keys() & copies.keys()
         merged = len(met)
+        if met and self.trail is not None:  # where nothing waits behind what is in flight, it follows
+            self.trail.note(statuses.MERGED, [key for key in met if self.by_key[key] is not None])
         for key in met:
             there = self.by_key[key]
             if there is None:

@@ -119,6 +119,11 @@ class Rows:
                 found[seq] = (self.database.name(destination), spans)
         return found
 
+    def keys_of(self, seqs: Iterable[int]) -> dict[int, bytes]:
+        """The keys of those rows that have one, by seq."""
+        found = ((seq, self.database.execute("select key from rows where seq = ?", (seq,)).fetchone()) for seq in seqs)
+        return {seq: row[0] for seq, row in found if row is not None and row[0] is not None}
+
     def oldest(self, destination: str, size: int, skip: Container[int] = ()) -> list[tuple[int, str, int]]:
         """(seq, destination, spans) of the oldest rows, so many bytes of them or a little more."""
         sql = "select seq, spans, size from rows where destination = ? order by seq"

@@ -185,6 +185,11 @@ class Store:
         with told(self.path):
             return self._rows.look_up(destination, keys)
 
+    def keys_of(self, seqs: Iterable[int]) -> dict[int, bytes]:
+        """The keys of those rows that have one, by seq."""
+        with told(self.path):
+            return self._rows.keys_of(seqs)
+
     def totals(self, skip: Container[int] = ()) -> dict[str, Total]:
         """What is there of each destination, counted anew, without what is in `skip`."""
         with told(self.path):

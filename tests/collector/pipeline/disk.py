@@ -74,6 +74,9 @@ class ModelStore:
         rows = [self.rows[seq] for seq in sorted(self.rows) if seq not in skip]
         return [(row.seq, row.destination, row.spans) for row in rows[: max(1, size // 250)]]
 
+    def keys_of(self, seqs: Sequence[int]) -> dict[int, bytes]:
+        return {seq: key for seq in seqs if (key := self.rows[seq].key) is not None}
+
     def total(self) -> Total:
         return Total(len(self.rows), sum(row.spans for row in self.rows.values()), 0)
 
