@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import random
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from inspan_collector.config.spool import SpoolConfig
 from inspan_collector.config.values import decode
 from inspan_collector.events import Events
 from inspan_collector.formats import FORMATS
+from inspan_collector.ledger import FATES
 from inspan_collector.memory import Memory
 from inspan_collector.pipeline.backlog import Backlog
 from inspan_collector.pipeline.bequest import Former
@@ -24,6 +26,7 @@ from inspan_collector.pipeline.pipeline import Pipeline
 from inspan_collector.quarantine import SpoolQuarantine
 from inspan_collector.spool.refusals import BOUND
 from inspan_collector.spool.share import Share
+from inspan_collector.trail import Trail
 
 EPOCH = 1e9  # s; what the wall clock shows when the loop begins
 
@@ -152,3 +155,21 @@ class Rig:
         assert (self.memory.custody, self.memory.working, self.destination.room.used) == (0, 0, 0)
         assert not self.destination.line.waiting
         assert not self.pipeline.deliveries
+        if self.destination.trail is not None:
+            check_trail(self.destination.trail.trail, self.books())
+
+
+def check_trail(trail: Trail, books: dict[str, int]) -> None:
+    """Of each fate the trail shows as many copies as the books."""
+    if trail.pruned:
+        return
+    shown: Counter[str] = Counter()
+    for entry in trail.entries:
+        shown[entry.status if entry.status != "dropped" else f"dropped_{entry.detail.partition(':')[0]}"] += entry.count
+    ends = {name: count for name, count in shown.items() if name in FATES or name.startswith("dropped_")}
+    fates = {name: count for name, count in books.items() if name in FATES or name.startswith("dropped_")}
+    for nameless in ("dropped_crash", "dropped_spool_corrupt"):  # of a row that is not there nobody knows whose it was
+        fates.pop(nameless, None)
+    assert ends == fates, (ends, fates)
+    if "recovered" not in books:
+        assert shown["accepted"] == books.get("enqueued", 0) + books.get("replayed", 0)
