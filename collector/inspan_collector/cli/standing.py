@@ -23,6 +23,7 @@ from inspan_collector.trail.statuses import (
 
 BAD: Final = frozenset({QUARANTINED, REJECTED, DROPPED})
 SLOW: Final = frozenset({PUT_OFF, ISOLATED, PAUSED, SPOOLED})
+WAITING: Final = frozenset({ACCEPTED, RECOVERED, SYNTHESIZED})  # whose detail is that the copy is open, or has ended
 WORDS: Final = {
     ACCEPTED: "waits",
     RECOVERED: "waits, read back from disk",
@@ -47,7 +48,7 @@ def standing(span: Mapping[str, Any], now: float) -> Standing:
     """Where it is. now: seconds since the epoch."""
     _, at, status, attempt, detail, _ = span["now"]
     words = WORDS.get(status, status)
-    why = detail or (span["answer"] if status == IN_FLIGHT else "")
+    why = span["answer"] if status == IN_FLIGHT else "" if status in WAITING else detail
     if attempt > 1 or (attempt and status != IN_FLIGHT):
         words += f", attempt {attempt}"
     if why:

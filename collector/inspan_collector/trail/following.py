@@ -140,7 +140,7 @@ class Search:
                 followed = self._of(head.id)
                 if followed is not None:
                     followed.learn(head)
-                    followed.step(self._step(entry, index))
+                    followed.step(self._step(entry, index, said="open" if head.end_timestamp is None else "ended"))
         return work + 5 * len(heads)  # to unpack one costs as much as to look at so many keys
 
     def _stepped(self, entry: Entry) -> int:
@@ -186,9 +186,10 @@ class Search:
             followed = self.found[span_id] = _Followed(span_id, STEPS if self.span_id is None else None)
         return followed
 
-    def _step(self, entry: Entry, index: int, fingerprint: str = "") -> Step:
+    def _step(self, entry: Entry, index: int, fingerprint: str = "", *, said: str = "") -> Step:
+        """said: where the entry has no words of its own."""
         at = round(self.epoch + entry.at, 6)
-        return Step(entry.number + index, at, entry.status, entry.attempt, entry.detail, fingerprint)
+        return Step(entry.number + index, at, entry.status, entry.attempt, entry.detail or said, fingerprint)
 
 
 def _pair(key: Any) -> tuple[str, str]:
