@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from inspan_collector.cli.terminal import age, safe
+from inspan_collector.cli.terminal import age, cut, safe
 from inspan_collector.trail.statuses import (
     ACCEPTED,
     DELIVERED,
@@ -85,7 +85,7 @@ def outcome(span: Mapping[str, Any]) -> str:
     if span["end"] is None:
         return "open"
     said = (span["status"] or "").upper()
-    return {"": "OK", "SUCCESS": "OK", "OK": "OK", "ERROR": "ERROR"}.get(said, safe(said[:12]))
+    return {"": "OK", "SUCCESS": "OK", "OK": "OK", "ERROR": "ERROR"}.get(said, cut(safe(said[:12]), 12))
 
 
 def merged(found: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, dict[str, Mapping[str, Any]]]:

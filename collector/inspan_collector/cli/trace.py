@@ -103,7 +103,7 @@ def _tree(spans: Spans, now: float, named: bool, paint: Paint) -> list[str]:
         moods = [each.mood for each in stands.values()]
         rows.append(
             _Row(
-                cut(branch + safe(span["name"] or span_id), NAME),
+                cut(branch + safe(span["name"] or span_id), min(NAME, width() // 2)),
                 duration(span, now),
                 outcome(span),
                 "; ".join(f"{name}: {each.text}" if named else each.text for name, each in stands.items()),
@@ -122,17 +122,18 @@ def _fullest(spans: Any) -> Mapping[str, Any]:
 def _aligned(rows: Sequence[_Row], paint: Paint) -> list[str]:
     """Columns, cut to the terminal. The id is last: it is for the next command, and not for the eye."""
     widths = [max(map(len, column)) for column in zip(*(row[:4] for row in rows), strict=True)]
+    room = max(1, width() - sum(widths[:3]) - 6)
+    longest = min(widths[3], room)
     lines = []
     for row in rows:
-        begin = f"{row.name.ljust(widths[0])}  {row.lasted.rjust(widths[1])}  "
         outcome = row.outcome.ljust(widths[2])
-        room = max(0, width() - len(begin) - len(outcome) - 2)
-        stood = cut(row.stands, room)
-        left = cut(row.span_id, max(0, room - widths[3] - 2)) if row.span_id else ""
+        stands = cut(row.stands, longest).ljust(longest)
+        left = cut(row.span_id, room - longest - 2) if room > longest + 2 else ""
         outcome = paint(outcome, BAD) if row.outcome == "ERROR" else outcome
-        painted = paint(stood, MOODS[row.mood]) if row.mood else stood
-        padding = " " * (widths[3] - len(stood) + 2)
-        lines.append(f"{begin}{outcome}  {painted}{padding}{left}".rstrip())
+        stands = paint(stands, MOODS[row.mood]) if row.mood else stands
+        lines.append(
+            f"{row.name.ljust(widths[0])}  {row.lasted.rjust(widths[1])}  {outcome}  {stands}  {left}".rstrip()
+        )
     return lines
 
 

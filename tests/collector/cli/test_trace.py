@@ -107,7 +107,9 @@ def test_words_of_agents_cannot_speak_to_the_terminal_nor_fill_it(stage: Stage) 
         assert said.code == 0
         plain = re.sub(r"\x1b\[(0|2|31;1|32|33|1)m", "", said.out).replace("\r", "")
         assert all(line.isprintable() for line in plain.splitlines())
-    assert max(map(len, at_a_terminal("trace", "t", *stage.control).out.splitlines())) < 120
+        assert said.out.count("\n") == 4, "an orphan, too: its parent is a list"
+    at_80 = re.sub(r"\x1b\[[0-9;]*m", "", at_a_terminal("trace", "t", *stage.control, columns=80).out)
+    assert max(map(len, at_80.replace("\r", "").splitlines())) <= 80
     assert inspan("trace", "t", HOSTILE[:300], *stage.control).code == 1
     assert at_a_terminal("trace", "t", "a", *stage.control).code == 0
 
