@@ -167,6 +167,11 @@ def test_what_is_there_is_told_with_its_spans(store: Store):
     assert store.present([EPOCH + 2, EPOCH + 1, EPOCH]) == {EPOCH + 1: ("sgp", 5), EPOCH + 2: ("other", 3)}
 
 
+def test_rows_that_have_keys_tell_them(store: Store):
+    put(store, row(1, key=b"a" * 16), row(2), row(3, key=b"c" * 16))
+    assert store.keys_of([EPOCH + number for number in range(5)]) == {EPOCH + 1: b"a" * 16, EPOCH + 3: b"c" * 16}
+
+
 def test_rows_that_waited_too_long_come_in_bounded_portions(store: Store):
     put(store, *(row(seq, body=b"") for seq in range(EXPIRED_AT_ONCE + 2)))
     found = store.expired("sgp", float(EXPIRED_AT_ONCE + 1), skip={EPOCH})
