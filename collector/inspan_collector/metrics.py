@@ -86,6 +86,9 @@ class Metrics(Collector):
         }
         for account, text in texts.items():
             yield _counter(f"spans_{account}", text, D, {(name,): count[account] for name, count in counts.items()})
+        yield self._counter(
+            "spans_deduplicated", "Copies merged because the upstream has the same", lambda d: d.deduplicated
+        )
         yield _counter(
             "spans_dropped",
             "Spans lost, by reason",

@@ -178,6 +178,8 @@ def _upserts(d: Destination, waiting: Upserts) -> dict[str, Any]:
             "to_be_ended": len(waiting.openings.due),
             "unwatched": waiting.openings.unwatched,
         },
+        "remembered": 0 if d.prints is None else len(d.prints),
+        "deduped": d.deduplicated,
         "saved": {
             "requests": d.joined + waiting.merged_bundles,
             "copies": d.ledger.balances[MERGED],

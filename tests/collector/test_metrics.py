@@ -34,6 +34,7 @@ inspan_requests_total{dialect,code}            inspan_requests_refused_total{dia
 inspan_spans_enqueued_total{destination}       inspan_spans_recovered_total{destination}
 inspan_spans_replayed_total{destination}       inspan_spans_synthesized_total{destination}
 inspan_spans_delivered_total{destination}      inspan_spans_merged_total{destination}
+inspan_spans_deduplicated_total{destination}
 inspan_spans_quarantined_total{destination}    inspan_spans_dropped_total{destination,reason}
 inspan_queue_spans{destination}                inspan_queue_bytes{destination}
 inspan_queue_capacity_spans{destination}       inspan_queue_capacity_bytes{destination}

@@ -39,6 +39,16 @@ def test_no_destination_can_take_what_another_or_a_request_needs(budget: int):
         assert all(bounds.working_bytes > 0 and bounds.queue_bytes > 0 for bounds in portions.destinations)
 
 
+def test_what_is_remembered_of_spans_is_taken_first_and_leaves_half():
+    upserts = {"kind": "sgp", "upsert": {"trail": {"max_bytes": "8MiB"}, "dedupe": {"max_keys": 100_000}}}
+    (all_of_it,) = [portion(64 * MIB, destinations({}))]
+    (remembering,) = [portion(64 * MIB + 8 * MIB + 100_000 * 120, destinations(upserts))]
+    assert (remembering.custody, remembering.working) == (all_of_it.custody, all_of_it.working)
+    assert portion(64 * MIB, destinations({"upsert": {}})) == all_of_it, "of otlp nothing is remembered"
+    short = portion(16 * MIB, destinations(upserts))
+    assert short.custody + short.working == 8 * MIB
+
+
 def test_where_memory_is_short_slots_share_it_by_what_they_want():
     portions = portion(12 * MIB, destinations({"concurrency": 2}, {"concurrency": 6}))
     one, three = (bounds.working_bytes for bounds in portions.destinations)

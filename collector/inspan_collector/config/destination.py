@@ -67,9 +67,12 @@ class BatchConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     linger: Seconds = seconds("100ms")  # the upstream bills per request, people watch a trace at human speed; 0: none
 
 
+KEY_BYTES: Final = 120  # of memory that a fingerprint takes at most, its key and its place included
+
+
 class DedupeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     window: Seconds = seconds("10m")  # an agent that retries gives up long before
-    max_keys: Annotated[int, Meta(ge=1)] = 50_000  # 6 MB at most; 20 minutes of 42 spans a second
+    max_keys: Annotated[int, Meta(ge=1)] = 50_000  # 6 MB at most; the window at 83 spans a second
 
     def __post_init__(self) -> None:
         need_positive(self, "window")
@@ -168,6 +171,14 @@ class DestinationConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields
                 f"{self.queue.max_bytes.shown} is less than two batches of batch.max_bytes "
                 f"({self.batch.max_bytes.shown}), one to send and one to fill: raise it, or lower the batch's",
             )
+
+    @property
+    def remembered(self) -> int:
+        """Bytes of memory that fingerprints and trail take at most."""
+        if "upsert" in FOREIGN_KEYS[self.kind]:
+            return 0
+        dedupe, trail = self.upsert.dedupe, self.upsert.trail
+        return (0 if dedupe is None else dedupe.max_keys * KEY_BYTES) + (0 if trail is None else int(trail.max_bytes))
 
     def __repr__(self) -> str:
         return f"<DestinationConfig {self.name} {self.kind} {self.path or shown_url(self.url)}>"

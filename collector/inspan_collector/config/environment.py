@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, get_args, get_origin
 import yaml
 from msgspec import Struct
 
-from inspan_collector.config.model import NOT_YET, Config, DestinationConfig
+from inspan_collector.config.model import Config, DestinationConfig
 from inspan_collector.config.tree import Tree, keys_of, nearest, options, put, struct_of, takes_text
 from inspan_collector.config.unfit import Unfit, join
 from inspan_collector.errors import ConfigError
@@ -45,7 +45,7 @@ def apply_sections(tree: Tree, environ: Mapping[str, str], origins: Origins) -> 
             _put(tree, known[SHORT[name]], name, text, origins)
         elif "__" in name and not name.startswith(DESTINATIONS):
             if name not in known:
-                raise _unknown(name, PREFIX, Config, [*known, DESTINATIONS + "<NAME>__<KEY>"])
+                raise _unknown(name, [*known, DESTINATIONS + "<NAME>__<KEY>"])
             _put(tree, known[name], name, text, origins)
 
 
@@ -118,13 +118,11 @@ def _destination_key(variable: str, prefix: str, known: dict[str, Key]) -> Key:
         return Key((*headers.path, header.lower().replace("_", "-")), get_args(headers.kind)[1])
     if variable not in known or get_origin(known[variable].kind) is dict:
         names = [f"{name}__<NAME>" if get_origin(key.kind) is dict else name for name, key in known.items()]
-        raise _unknown(variable, prefix, DestinationConfig, names)
+        raise _unknown(variable, names)
     return known[variable]
 
 
-def _unknown(variable: str, prefix: str, struct: type[Struct], known: list[str]) -> ConfigError:
-    if _comes_later(variable.removeprefix(prefix).lower().split("__"), struct):
-        return ConfigError(f"{variable}: is not available in this version; take it out")
+def _unknown(variable: str, known: list[str]) -> ConfigError:
     return ConfigError(f"{variable}: leads to no key; {nearest(variable, known)}")
 
 
@@ -134,15 +132,6 @@ def _put(tree: Tree, key: Key, variable: str, text: str, origins: Origins) -> No
         path = join(path, step)
     origins[path] = variable
     put(tree, key.path, _value(text, key.kind, path))
-
-
-def _comes_later(path: list[str], struct: type[Struct]) -> bool:
-    """Whether the path leads to a key that this version does not act on."""
-    name, *rest = path
-    if name in NOT_YET.get(struct, ()):
-        return True
-    inner = struct_of(keys_of(struct)[name].type) if name in keys_of(struct) else None
-    return inner is not None and bool(rest) and _comes_later(rest, inner)
 
 
 def _value(text: str, kind: Any, path: str) -> Any:

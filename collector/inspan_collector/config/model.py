@@ -4,7 +4,7 @@ import ipaddress
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct, field
@@ -25,6 +25,7 @@ from inspan_collector.config.unfit import Unfit, need_positive
 from inspan_collector.config.values import Address, Budget, Seconds, Size, address, seconds, size
 
 PORTS: Final = {"http": 80, "https": 443}
+REMEMBERED: Final = 1 / 2  # of the byte budget at most for what is remembered of spans: the rest is for spans
 CONTROL: Final = "control.sock"  # beside the agents' socket: the door of the commands that show or change something
 
 
@@ -132,8 +133,18 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             if self.listen and _leads_to(destination.url, self.listen):
                 why = f"is our own listener ({self.listen}); spans would go in circles: name the upstream"
                 raise Unfit(f"destinations[{index}].url", why)
+        self._fit_memory()
         if self.listen and self.admin.listen and self.listen.port == self.admin.listen.port != 0:
             raise Unfit("listen", f"uses port {self.listen.port}, and so does admin.listen; change one")
+
+    def _fit_memory(self) -> None:
+        remembered = sum(each.remembered for each in self.destinations)
+        if not self.memory.max_bytes.auto and remembered > self.memory.max_bytes * REMEMBERED:
+            raise Unfit(
+                "memory.max_bytes",
+                f"{self.memory.max_bytes.shown} leaves less than half to spans: upsert.dedupe and upsert.trail may "
+                f"take {Size(remembered).shown}; raise it, or lower upsert.trail.max_bytes or upsert.dedupe.max_keys",
+            )
 
 
 def orphan_after(destinations: Sequence[DestinationConfig]) -> float:
@@ -145,8 +156,7 @@ def orphan_after(destinations: Sequence[DestinationConfig]) -> float:
     return min(named, default=UpsertConfig().orphan_after)
 
 
-# Keys of the design that this version does not act on. Refused by name, since ignoring one would be a false promise.
-NOT_YET: Final[dict[Any, frozenset[str]]] = {}
+# Of the design, and refused by name: ignoring one would be a false promise.
 KINDS_NOT_YET: Final = frozenset({"kafka"})
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 from msgspec import Struct
 from msgspec.structs import FieldInfo, fields
 
-from inspan_collector.config.model import KINDS_NOT_YET, NOT_YET
+from inspan_collector.config.model import KINDS_NOT_YET
 from inspan_collector.config.unfit import Unfit, join
 from inspan_collector.config.values import Address, Percent, Seconds, Secret, Size
 
@@ -80,8 +80,6 @@ def check(node: Any, kind: Any, environ: Mapping[str, str], path: str = "") -> A
 def _check_struct(node: Tree, struct: type[Struct], environ: Mapping[str, str], path: str) -> Tree:
     known = keys_of(struct)
     for key in node:
-        if key in NOT_YET.get(struct, ()):
-            raise Unfit(join(path, key), "is not available in this version; take it out")
         if key not in known:
             raise Unfit(join(path, str(key)), f"unknown key; {nearest(str(key), known)}")
     return {key: check(part, known[key].type, environ, join(path, key)) for key, part in node.items()}

@@ -25,6 +25,7 @@ from inspan_collector.quarantine import MemoryQuarantine, Quarantine
 from inspan_collector.queue.journal import Journal
 from inspan_collector.queue.lanes import Lanes
 from inspan_collector.queue.noting import Noting
+from inspan_collector.queue.prints import Prints
 from inspan_collector.queue.queue import Queue
 from inspan_collector.queue.upserts import Upserts
 from inspan_collector.receipt import Receipt
@@ -106,8 +107,13 @@ class Destination:
         self.ledger = Ledger(config.name)
         self.max_batch_bytes = min(int(config.batch.max_bytes), bounds.working_bytes // exporter.working)
         limits = Limits(config.batch.max_spans, self.max_batch_bytes, config.batch.linger)
+        dedupe = config.upsert.dedupe if exporter.upserts else None
+        # What an agent says cannot be made to look like what another said, unless the seed is known.
+        self.prints = None if dedupe is None else Prints(dedupe.window, dedupe.max_keys, random.getrandbits(63))
         self.waiting: Lanes | Upserts = (
-            Upserts(limits, config.upsert.hold_open, memory, journal) if exporter.upserts else Lanes(limits, journal)
+            Upserts(limits, config.upsert.hold_open, memory, journal, self.prints)
+            if exporter.upserts
+            else Lanes(limits, journal)
         )
         if isinstance(self.waiting, Upserts):
             self.waiting.openings.held_back = lambda: self.ledger.balances[SPOOLED] > 0
@@ -149,6 +155,11 @@ class Destination:
 
     def __repr__(self) -> str:
         return f"<Destination {self.name} {self.queue!r} {self.gate!r}>"
+
+    @property
+    def deduplicated(self) -> int:
+        """Copies that told the upstream nothing new, by their fingerprints: some of those that are merged."""
+        return 0 if self.prints is None else self.prints.deduplicated
 
     def poke(self) -> None:
         """Something changed that may allow a batch to be taken."""
@@ -200,6 +211,8 @@ class Destination:
         if self.journal is not None and not self.journal.has_room(len(refused.body) + ROW * refused.spans):
             custody.drop()
             return False
+        if self.prints is not None:
+            self.prints.forget(span_json.keys_of(heads))  # whoever asks for it wants it sent
         if not self.queue.fits(chunk) or self.queue.offer(chunk, heads, pledge) is not None:
             custody.drop()
             return False

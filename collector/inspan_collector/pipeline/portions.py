@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from inspan_collector.config.model import DestinationConfig
+from inspan_collector.config.model import REMEMBERED, DestinationConfig
 from inspan_collector.pipeline.destination import Bounds
 
 WORKING_SHARE: Final = 1 / 3  # of the budget at most: the rest is custody, which is what the budget is for
@@ -14,7 +14,7 @@ QUEUE_SHARE: Final = 0.9  # of custody at most for all queues: requests that are
 
 
 class Portions(msgspec.Struct, frozen=True):
-    """Bytes. custody and working add up to the budget at most."""
+    """Bytes. custody and working add up to the budget at most, with what destinations remember of spans."""
 
     custody: int
     working: int
@@ -26,6 +26,8 @@ def portion(budget: int, destinations: Sequence[DestinationConfig]) -> Portions:
 
     No destination can take what another needs: one whose upstream is down fills its own queue and nothing else.
     """
+    # A configuration that says how large the budget is, and asks for more than this, is refused.
+    budget -= min(sum(config.remembered for config in destinations), int(budget * REMEMBERED))
     wanted = [max(config.concurrency, SLOTS) * int(config.batch.max_bytes) for config in destinations]
     working = min(sum(wanted), int(budget * WORKING_SHARE))
     custody = budget - working

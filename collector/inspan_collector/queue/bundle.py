@@ -7,6 +7,7 @@ from typing import Final, cast
 from inspan_collector.chunk import Chunk
 from inspan_collector.formats import span_json
 from inspan_collector.memory import Memory
+from inspan_collector.queue.prints import Prints
 from inspan_collector.trail import Part
 
 COMMA: Final = 1  # byte that a copy adds to a body beside its own
@@ -68,18 +69,21 @@ class Copies(Chunk, eq=False, gc=False, kw_only=True):
     """A chunk that knows the keys of its spans, in their order. Its size is without the brackets of its body.
 
     part: the keys as the trail has them, when it has.
+    prints: of each span, to be remembered when it was delivered; empty where none are.
     """
 
     keys: list[Hashable]
     ended: bool
     part: Part | None = None
+    prints: Sequence[int] = ()
 
 
 class OwnBytes:
     """The keeper of copies, each of which has bytes of its own; its key and its place are charged with them."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Memory, prints: Prints | None = None) -> None:
         self.memory = memory
+        self.prints = prints
 
     def chunk(
         self,
@@ -94,7 +98,10 @@ class OwnBytes:
         """Copies by their keys as a chunk. Their bytes are to be charged by the caller."""
         body = span_json.array_of(copies.values())
         size = len(body) - len("[]") + (COMMA if copies else 0)
-        return Copies(format, body, size, len(copies), agent, arrived, self, seqs, keys=list(copies), ended=ended)
+        made = Copies(format, body, size, len(copies), agent, arrived, self, seqs, keys=list(copies), ended=ended)
+        if self.prints is not None and format == span_json.name:  # the last time that each has bytes of its own
+            made.prints = self.prints.of(copies.values(), ended=ended)
+        return made
 
     def let_go(self, chunk: Chunk) -> None:
         """See Keeper."""

@@ -11,6 +11,7 @@ from inspan_collector.memory import Memory
 from inspan_collector.queue.bundle import KEY, Copies
 from inspan_collector.queue.journal import Journal
 from inspan_collector.queue.places import Places
+from inspan_collector.queue.prints import Prints
 
 TOGETHER: Final = 16  # ends in one attempt: each is a request of its own, one after the other
 AT_ONCE: Final = 2  # attempts; the slots are for what agents say, who may have died with thousands of spans open
@@ -20,8 +21,15 @@ INTERRUPTED: Final = "interrupted"  # the agent of what we write in its place
 class Ending(Places):
     """Places from which ends go out, as changes of spans that the upstream has."""
 
-    def __init__(self, limits: Limits, hold_open: float, memory: Memory, journal: Journal | None = None) -> None:
-        super().__init__(limits, hold_open, memory, journal)
+    def __init__(
+        self,
+        limits: Limits,
+        hold_open: float,
+        memory: Memory,
+        journal: Journal | None = None,
+        prints: Prints | None = None,
+    ) -> None:
+        super().__init__(limits, hold_open, memory, journal, prints)
         self.ends: set[Hashable] = set()  # in flight
 
     def _watch(self, agent: str, opened: Container[Hashable], heads: Sequence[Head], now: float) -> None:
@@ -45,6 +53,8 @@ class Ending(Places):
         self.keeper.memory.charge(chunk.size + KEY * chunk.spans)
         self.by_key.update(dict.fromkeys(ends))
         self.ends.update(ends)
+        if self.prints is not None:
+            self.prints.forget(ends)  # the upstream will not have what was posted any more
         return [chunk]
 
     def _ends_are_through(self, copies: Copies, fate: int) -> None:

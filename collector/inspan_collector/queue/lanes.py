@@ -110,9 +110,9 @@ class Lanes:
             chunks.append(lane.popleft())
         return chunks
 
-    def gone(self, chunks: Sequence[Chunk], *, fate: int, now: float) -> list[Chunk]:
+    def gone(self, chunks: Sequence[Chunk], *, fate: int, took_all: bool, now: float) -> list[Chunk]:
         """Nothing waited for them."""
-        del chunks, fate, now
+        del chunks, fate, took_all, now
         return []
 
     def stop_holding(self) -> None:

@@ -12,7 +12,9 @@ from inspan_collector.queue.bundle import BEHIND, HELD, KEY, READY, Bundle, Copi
 from inspan_collector.queue.journal import Journal
 from inspan_collector.queue.noting import Noting
 from inspan_collector.queue.openings import Openings
+from inspan_collector.queue.prints import Prints
 from inspan_collector.row import Row
+from inspan_collector.trail import statuses
 
 SWEEP: Final = 1000  # bundles; some 100 KiB where all are empty
 
@@ -21,14 +23,23 @@ class Places:
     """Three places, and an index by key.
 
     hold_open: seconds. memory: charged for the copies, their keys and their bytes. journal: the disk behind them.
+    prints: of what the upstream has, where they are remembered; never of a key that is here.
     """
 
-    def __init__(self, limits: Limits, hold_open: float, memory: Memory, journal: Journal | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        hold_open: float,
+        memory: Memory,
+        journal: Journal | None = None,
+        prints: Prints | None = None,
+    ) -> None:
         self.journal = journal
+        self.prints = prints
         self.seqs: dict[Hashable, int] = {}  # of the copies that wait, where there is a journal
         self.limits = limits
         self.hold_open = hold_open
-        self.keeper = OwnBytes(memory)
+        self.keeper = OwnBytes(memory, prints)
         self.openings = Openings()
         self.trail: Noting | None = None
         self.by_key: dict[Hashable, Bundle | None] = {}  # where its copy waits; None: one is in flight, and none waits
@@ -53,6 +64,21 @@ class Places:
 
     def _all(self) -> Iterator[Bundle]:
         return chain(self.holding, self.ready, self.behind.values())
+
+    def _say_nothing(self, copies: dict[Hashable, bytes], now: float, *, ended: bool) -> int:
+        """Take out the copies that tell the upstream nothing new. Returns their count."""
+        if self.prints is None or not copies:
+            return 0
+        said = self.prints.judge(copies, now, ended=ended)
+        if self.trail is not None:
+            self.trail.note(statuses.MERGED, said.known)
+            self.trail.note(statuses.INVALIDATED, said.changed)
+        for key in said.known:
+            del copies[key]
+        if said.over:
+            self.openings.ended(said.over)
+        self.merged_bundles += not copies
+        return len(said.known)
 
     def _follow(self, bundle: Bundle, key: Hashable, grown: dict[Hashable, int]) -> None:
         """What is in flight of this key goes first."""
@@ -140,6 +166,8 @@ class Places:
         chunk = self.keeper.chunk(agent, arrived(last.arrived), copies, seqs, ended=last.ended)
         self.keeper.memory.charge(chunk.size + KEY * chunk.spans)
         self.by_key.update(dict.fromkeys(copies))
+        if self.prints is not None:
+            self.prints.forget(copies)  # it was let go to disk before another copy of its span was delivered
         return chunk
 
     def _forget(self, bundles: list[Bundle]) -> list[Chunk]:

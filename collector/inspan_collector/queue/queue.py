@@ -7,6 +7,7 @@ from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk
 from inspan_collector.formats import FORMATS, Head, span_patch
 from inspan_collector.ledger import (
+    DELIVERED,
     DROPPED_BUG,
     DROPPED_EXPIRED,
     DROPPED_QUEUE_FULL,
@@ -200,7 +201,8 @@ class Queue:
         self.ledger.move(IN_FLIGHT, MERGED, needless)
         self.ledger.move(IN_FLIGHT, fate, sum([chunk.spans for chunk in chunks]) - rejected - needless)
         self._release(chunks, fate)
-        late = self.waiting.gone(chunks, fate=fate, now=now)
+        took_all = fate == DELIVERED and not rejected and not needless
+        late = self.waiting.gone(chunks, fate=fate, took_all=took_all, now=now)
         self._leave(late, MERGED)
         self.ledger.publish()
         self.wake()
@@ -266,7 +268,7 @@ class Queue:
             self.trail.parted(chunks, spooled, fate)
         self._let_go(chunks)
         if place == IN_FLIGHT:
-            self.waiting.gone(chunks, fate=fate, now=0.0)
+            self.waiting.gone(chunks, fate=fate, took_all=False, now=0.0)
         self.ledger.publish()
         return spans - kept
 

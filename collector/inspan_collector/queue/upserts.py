@@ -25,6 +25,7 @@ from inspan_collector.queue.bundle import BEHIND, COMMA, KEY, READY, Bundle, Cop
 from inspan_collector.queue.ending import Ending
 from inspan_collector.queue.journal import put_fitting
 from inspan_collector.queue.posting import Posting, rows_of
+from inspan_collector.queue.prints import Prints
 from inspan_collector.queue.waiting import Added, Cut
 from inspan_collector.row import Row
 from inspan_collector.trail import statuses
@@ -48,7 +49,13 @@ class Upserts(Ending):
             self._watch(chunk.agent.id, opened, heads, chunk.arrived)
         if merged and self.trail is not None:
             self.trail.lost(span_json.keys_of(heads))
-        posting = Posting(self.journal, self.by_key, self.seqs, opened, ended) if self.journal is not None else None
+        merged += self._say_nothing(ended, chunk.arrived, ended=True)
+        merged += self._say_nothing(opened, chunk.arrived, ended=False)
+        posting = (
+            Posting(self.journal, self.by_key, self.seqs, opened, ended)
+            if self.journal is not None and (opened or ended)
+            else None
+        )
         grown = {chunk.agent: 0}
         merged += self._meet(ended, chunk, grown, ended=True) + self._meet(opened, chunk, grown, ended=False)
         for copies in (ended, opened):
@@ -155,12 +162,16 @@ class Upserts(Ending):
             self._let_go(now)
         return bool(self.ready) > before or self._full()
 
-    def gone(self, chunks: Sequence[Chunk], *, fate: int, now: float) -> list[Chunk]:
+    def gone(self, chunks: Sequence[Chunk], *, fate: int, took_all: bool, now: float) -> list[Chunk]:
         """What waited behind these is next. An open copy that comes after its own end says less and is merged, unless
-        the upstream refused the end: if not delivered, it may have been written all the same."""
+        the upstream refused the end: if not delivered, it may have been written all the same. Where they were, copies
+        that tell nothing new are merged too."""
         late: list[Chunk] = []
         held = len(self.holding)
-        for copies in cast(Sequence[Copies], chunks):  # of no other kind are those that `take` returned
+        gone = cast(Sequence[Copies], chunks)  # of no other kind are those that `take` returned
+        if self.prints is not None and took_all:
+            self._remember(self.prints, gone, now)
+        for copies in gone:
             if copies.format == span_patch.name:
                 self._ends_are_through(copies, fate)
             for key in copies.keys:
@@ -168,7 +179,8 @@ class Upserts(Ending):
                 if following is None:
                     continue
                 del self.behind[key]
-                if copies.ended and not following.ended and fate != QUARANTINED:
+                less = copies.ended and not following.ended and fate != QUARANTINED
+                if less or self._says_nothing(following, now):
                     self.merged_bytes += following.size
                     late.append(self.chunk(following))
                     self._leave(following)
@@ -177,6 +189,15 @@ class Upserts(Ending):
         if len(self.holding) > held:  # they have waited already
             self.holding = deque(sorted(self.holding, key=lambda bundle: bundle.since))
         return late
+
+    def _remember(self, prints: Prints, delivered: Sequence[Copies], now: float) -> None:
+        told = [copies for copies in delivered if copies.prints]
+        keys = [key for copies in told for key in copies.keys]
+        prints.remember(keys, [mark for copies in told for mark in copies.prints], now)
+
+    def _says_nothing(self, following: Bundle, now: float) -> bool:
+        """Whether the upstream has what a copy says that waited behind another of its span."""
+        return self.prints is not None and bool(self.prints.judge(following.copies, now, ended=following.ended).known)
 
     # Between memory and disk
 

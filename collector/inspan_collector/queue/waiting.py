@@ -65,10 +65,10 @@ class Waiting(Protocol):
         """
         ...
 
-    def gone(self, chunks: Sequence[Chunk], *, fate: int, now: float) -> list[Chunk]:
+    def gone(self, chunks: Sequence[Chunk], *, fate: int, took_all: bool, now: float) -> list[Chunk]:
         """Taken chunks have a fate. Returns those that are pointless now, and do not wait any more: merged.
 
-        fate: an account of the ledger.
+        fate: an account of the ledger. took_all: the upstream has every span as it is here.
         """
         ...
 

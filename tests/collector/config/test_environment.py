@@ -103,11 +103,6 @@ def test_a_variable_that_leads_nowhere_is_an_error_with_the_nearest(variable: st
     assert refused({variable: "1"}) == f"{variable}: leads to no key; did you mean {nearest}?"
 
 
-def test_a_key_of_a_later_version_is_refused_as_such() -> None:
-    variable = "INSPAN_DESTINATIONS__TRACES__UPSERT__DEDUPE"
-    assert refused({variable: "1"}) == f"{variable}: is not available in this version; take it out"
-
-
 def test_the_service_links_of_kubernetes_are_ignored() -> None:
     links = {
         "INSPAN_SERVICE_HOST": "10.0.0.1",

@@ -11,6 +11,7 @@ from inspan_collector.formats import span_json
 from inspan_collector.ledger import DELIVERED, IN_FLIGHT, Ledger
 from inspan_collector.memory import Memory
 from inspan_collector.queue.bundle import BEHIND, HELD, READY
+from inspan_collector.queue.prints import Prints
 from inspan_collector.queue.queue import Queue
 from inspan_collector.queue.upserts import Upserts
 
@@ -30,12 +31,13 @@ class UpsertRig:
         evict: bool = False,
         batch: tuple[int, int, float] = (10, 10_000, 0.25),
         hold_open: float = 2.0,
+        prints: Prints | None = None,
     ) -> None:
         self.ledger = Ledger("up")
         self.memory = Memory(1 << 20, 1 << 20)
         self.wakes = 0
         limits = Limits(*batch)
-        self.waiting = Upserts(limits, hold_open, self.memory)
+        self.waiting = Upserts(limits, hold_open, self.memory, prints=prints)
         self.queue = Queue(
             self.ledger,
             self.waiting,
@@ -61,6 +63,10 @@ class UpsertRig:
             chunk.keeper.let_go(chunk)
         self.check()
         return refusal
+
+    def bodies(self, *copies: str) -> list[bytes]:
+        """These as they are posted."""
+        return [json.dumps(span(copy)).encode() for copy in copies]
 
     def take(self, at: float = 0.0, max_bytes: int = 10_000) -> list[Chunk]:
         taken = self.queue.take(max_bytes, at)
