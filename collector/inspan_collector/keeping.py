@@ -13,7 +13,7 @@ from inspan_collector.errors import InspanError
 from inspan_collector.events import Events
 from inspan_collector.ledger import Reception
 from inspan_collector.mirror import Former as FormerLife
-from inspan_collector.mirror import Mirror
+from inspan_collector.mirror import Mirror, PrintFile, left_by_others, path_of
 from inspan_collector.mirror.former import read
 from inspan_collector.pipeline.backlog import Backlog
 from inspan_collector.pipeline.bequest import Former, memory_lost
@@ -54,6 +54,8 @@ class Keeping:
         self.mirror, self.former = Mirror.open(self.path, names, dialects)
         self.spool = None if config.spool is None else Spool(config.spool, events)
         self.pipelines: dict[str, Pipeline] = {}
+        self.prints: dict[str, PrintFile] = {}
+        self.begun = False  # spans may have come
         self.taken_over = False
         self.beginning: Callable[[], None] = lambda: None  # told when what the former life left is ours
 
@@ -103,6 +105,13 @@ class Keeping:
         spool.readers[name] = backlog
         destination.quarantine = SpoolQuarantine(name, share.issue, spool.ask, destination.again, BOUND)
         spool.evicted, spool.quarantined = self._evicted, self._quarantined
+        if destination.prints is not None and (dedupe := destination.config.upsert.dedupe) is not None:
+            config = destination.config
+            upstream = f"{config.kind} {config.url} {config.account_id}"
+            path = path_of(spool.config.path, name)
+            self.prints[name] = PrintFile(
+                path, destination.prints, upstream, dedupe.max_keys, self.loop.time, self.wall
+            )
         return pipeline
 
     def _add(self, name: str, pipeline: Pipeline) -> Pipeline:
@@ -149,11 +158,14 @@ class Keeping:
         trouble = self.spool.scribe.trouble
         if not self.taken_over and (trouble is None or trouble.kind != "locked"):
             self.take_over()
+        self.begun = True
 
     def take_over(self) -> None:
         """The former life's books are closed, and ours take their place. Only where no other process has them."""
         if self.taken_over:
             self.mirror.renew()  # the disk is back, and may be another one
+            for file in self.prints.values():
+                file.renew()
             return
         self.taken_over = True
         if self.loop.time() - self.started > OPENING:
@@ -164,7 +176,17 @@ class Keeping:
             for name, pipeline in self.pipelines.items():
                 self._inherit(name, pipeline, former)
         self.mirror.begin()
+        self._begin_prints()
         self.beginning()
+
+    def _begin_prints(self) -> None:
+        """What upstreams had when the former life ended is believed only if nothing has changed it since."""
+        if self.spool is not None:
+            left_by_others(self.spool.config.path, list(self.prints))
+        for name, file in self.prints.items():
+            file.begin(believe=not self.begun)
+            for message in filter(None, (file.unread, file.trouble)):
+                self.events.record("prints", name, message)
 
     def _say(self, former: FormerLife) -> None:
         books = {name: {k: v for k, v in counts.items() if v} for name, counts in former.books.items()}
@@ -215,6 +237,8 @@ class Keeping:
         held = sum(pipeline.destination.ledger.held() for pipeline in self.pipelines.values())
         spooled = sum(pipeline.backlog.spans() for pipeline in self.pipelines.values() if pipeline.backlog is not None)
         self.mirror.close(clean=held == spooled)
+        for file in self.prints.values():
+            file.close()
 
 
 class SpoolDoor:

@@ -1,21 +1,16 @@
 """What a former life left of its books. Nothing that the file says is believed before it fits."""
 
-import os
-import stat
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from zlib import crc32
 
 import msgspec
 from msgspec import Struct
 
-from inspan_collector.errors import InspanError
 from inspan_collector.ledger import ACCOUNTS, PLACES
+from inspan_collector.mirror.file import Unreadable, checked
 from inspan_collector.mirror.layout import ENTRY, HEAD, MAGIC, VERSION, WORD, Layout, Names
 from inspan_collector.mirror.page import published
-
-# No link is followed and no pipe is waited for: the directory may be one that others write to.
-_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Former(Struct, frozen=True):
@@ -41,61 +36,42 @@ class Former(Struct, frozen=True):
         return self.books.get(destination, {}).get("spooled", 0)
 
 
-class _Unreadable(InspanError):
-    """The file is not what this version can read. The message follows its path."""
-
-
 def read(path: Path) -> tuple[Former | None, str]:
     """What the file says, and why it says nothing: empty where it does, or where there is no file."""
     try:
-        return _parsed(_content(path)), ""
+        return _parsed(checked(path, HEAD * WORD, _check_head)), ""
     except FileNotFoundError:
         return None, ""
     except OSError as error:
         return None, f"{path} cannot be read: {error.strerror}"
-    except _Unreadable as error:
+    except Unreadable as error:
         return None, f"{path} {error}"
-
-
-def _content(path: Path) -> bytes:
-    """Errors: OSError; _Unreadable where it is no file, or one whose head is not ours."""
-    descriptor = os.open(path, _READ)
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise _Unreadable("is not a file")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            head = file.read(HEAD * WORD)
-            _check_head(head, found.st_size)
-            return head + file.read(found.st_size - len(head))
-    finally:
-        os.close(descriptor)
 
 
 def _check_head(head: bytes, size: int) -> None:
     if len(head) < HEAD * WORD:
-        raise _Unreadable(f"is {size} bytes long, too short for a mirror")
+        raise Unreadable(f"is {size} bytes long, too short for a mirror")
     magic, version, length, *_ = memoryview(head).cast("q")
     if magic != MAGIC:
-        raise _Unreadable("is not a mirror of this kind of machine")
+        raise Unreadable("is not a mirror of this kind of machine")
     if version != VERSION:
-        raise _Unreadable(f"is of version {version}, and this one reads {VERSION}")
+        raise Unreadable(f"is of version {version}, and this one reads {VERSION}")
     if length != size:
-        raise _Unreadable(f"is {size} bytes long and should be {length}")
+        raise Unreadable(f"is {size} bytes long and should be {length}")
 
 
 def _parsed(content: bytes) -> Former:
-    """Errors: _Unreadable."""
+    """Errors: Unreadable."""
     _, _, _, length, crc, clean, *_ = memoryview(content)[: HEAD * WORD].cast("q")
     text = content[HEAD * WORD :][: max(length, 0)]
     if crc32(text) != crc:
-        raise _Unreadable("has damaged names")
+        raise Unreadable("has damaged names")
     try:
         layout = Layout(msgspec.json.decode(text, type=Names))
     except msgspec.MsgspecError as error:
-        raise _Unreadable(f"has names that are none: {error}") from None
+        raise Unreadable(f"has names that are none: {error}") from None
     if layout.text != text or layout.size != len(content):
-        raise _Unreadable("has another length than its names ask for")
+        raise Unreadable("has another length than its names ask for")
     return _former(layout, memoryview(content).cast("q"), clean == 1)
 
 
@@ -125,6 +101,6 @@ def _former(layout: Layout, words: memoryview, clean: bool) -> Former:
 def _rows(ring: memoryview, head: int, tail: int) -> list[tuple[int, int, bool]]:
     size = len(ring) // ENTRY
     if not 0 <= tail <= head <= tail + size:
-        raise _Unreadable(f"has a ring that goes from {tail} to {head}, and it holds {size}")
+        raise Unreadable(f"has a ring that goes from {tail} to {head}, and it holds {size}")
     places = (index % size * ENTRY for index in range(tail, head))
     return [(ring[at], ring[at + 1] >> 1, bool(ring[at + 1] & 1)) for at in places]

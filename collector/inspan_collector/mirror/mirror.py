@@ -2,11 +2,10 @@
 
 import mmap
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from inspan_collector.ledger import ACCOUNTS, COUNTS, Ledger, Reception
-from inspan_collector.mirror.file import made
+from inspan_collector.mirror.file import identity, is_there, made, remove
 from inspan_collector.mirror.former import Former, read
 from inspan_collector.mirror.layout import CLEAN, HEAD, RING, WORD, Layout
 from inspan_collector.mirror.page import Book, Page
@@ -99,7 +98,7 @@ class Mirror:
 
     def renew(self) -> None:
         """Keep the books in a file again, where it could not be made, or is not there any more."""
-        if self._is_there():
+        if is_there(self.path, self._identity):
             return
         try:
             words = self._begun_file()
@@ -116,18 +115,10 @@ class Mirror:
         self.trouble = ""
         self.begin()
 
-    def _is_there(self) -> bool:
-        try:
-            found = self.path.stat()
-        except OSError:
-            return False
-        return (found.st_dev, found.st_ino) == self._identity
-
     def _begun_file(self) -> memoryview:
         """A new file of our own, under another name until `begin`. Raises OSError."""
         words = _filled(made(self._new, self._layout.size), self._layout)
-        found = self._new.stat()
-        self._identity = (found.st_dev, found.st_ino)
+        self._identity = identity(self._new)
         return words
 
     def close(self, *, clean: bool) -> None:
@@ -139,7 +130,7 @@ class Mirror:
         if clean:
             self._words[CLEAN] = 1
         if not self.begun:
-            _remove(self._new)
+            remove(self._new)
 
     def _publish(self) -> None:
         for book in self._books:
@@ -147,7 +138,7 @@ class Mirror:
 
     def _give_up(self, error: OSError) -> None:
         self.trouble = f"the books would not survive a crash: {self.path}: {error.strerror}"
-        _remove(self._new)
+        remove(self._new)
 
 
 def _filled(memory: mmap.mmap, layout: Layout) -> memoryview:
@@ -156,8 +147,3 @@ def _filled(memory: mmap.mmap, layout: Layout) -> memoryview:
     for at, number in enumerate(layout.head()):
         words[at] = number
     return words
-
-
-def _remove(path: Path) -> None:
-    with suppress(OSError):  # it is in nobody's way: the next start takes it away first
-        path.unlink()
