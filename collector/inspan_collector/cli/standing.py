@@ -10,6 +10,7 @@ from inspan_collector.trail.statuses import (
     DELIVERED,
     DROPPED,
     IN_FLIGHT,
+    INTERRUPTED,
     ISOLATED,
     MERGED,
     PAUSED,
@@ -65,6 +66,8 @@ def ago(seconds: float) -> str:
 def duration(span: Mapping[str, Any], now: float) -> str:
     """From its start to its end, as the agent says; of one that is open, how long it has been so."""
     start, end = moment(span["start"]), moment(span["end"])
+    if span["end"] is None and span["status"] == INTERRUPTED:
+        return "?"
     if span["end"] is None:
         since = start if start is not None else span["now"][1]
         return f"open for {age(now - since)}"
@@ -83,7 +86,7 @@ def short(seconds: float) -> str:
 def outcome(span: Mapping[str, Any]) -> str:
     """OK, ERROR or open: as translate.outcome reads a status. A word that it does not know is shown as it is."""
     if span["end"] is None:
-        return "open"
+        return INTERRUPTED if span["status"] == INTERRUPTED else "open"
     said = (span["status"] or "").upper()
     return {"": "OK", "SUCCESS": "OK", "OK": "OK", "ERROR": "ERROR"}.get(said, cut(safe(said[:12]), 12))
 

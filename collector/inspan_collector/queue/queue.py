@@ -160,6 +160,8 @@ class Queue:
         chunks = self.waiting.take(max_bytes, now, self.cut)
         if chunks and chunks[0].format == span_patch.name:
             self.admit(chunks, SYNTHESIZED)
+            if self.trail is not None:
+                self.trail.chunks(statuses.SYNTHESIZED, chunks)
         else:
             self.ledger.move(QUEUED, IN_FLIGHT, sum([chunk.spans for chunk in chunks]))
         return chunks

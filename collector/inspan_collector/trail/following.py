@@ -10,7 +10,7 @@ import msgspec
 from inspan_collector.formats import Head, span_json
 from inspan_collector.trail.blocks import Part
 from inspan_collector.trail.packing import pattern, shown, unpack, unpack_keys
-from inspan_collector.trail.statuses import ASIDE, BEGINNINGS, ENDS, MERGED, RECOVERED, TRIED
+from inspan_collector.trail.statuses import ASIDE, BEGINNINGS, ENDS, INTERRUPTED, MERGED, RECOVERED, SYNTHESIZED, TRIED
 from inspan_collector.trail.trail import Entry
 
 SLICE: Final = 4000  # units of work of some 0.2 µs: a millisecond
@@ -81,6 +81,8 @@ class _Followed:
                 self.ended = step
             self.answer = ""
             return
+        if step.status == SYNTHESIZED:
+            self.span.status = INTERRUPTED
         if step.status in BEGINNINGS:
             self.waiting += 1
         elif step.status == RECOVERED or not self.waiting:  # what came before is not kept any more

@@ -29,6 +29,7 @@ ENDS: Final = frozenset({DELIVERED, MERGED, QUARANTINED, REJECTED, DROPPED})
 INVALIDATED: Final = "invalidated"  # the fingerprint of what was delivered is forgotten: this copy is another
 ASIDE: Final = frozenset({REPLAYED, INVALIDATED})  # are no place: they say more of the step before
 
+INTERRUPTED: Final = "INTERRUPTED"  # the status of a span that was ended for its agent
 BEGINNINGS: Final = frozenset({ACCEPTED, SYNTHESIZED})
 
 _BY_FATE: Final = {account: (name, "") for name, account in ledger.FATES.items()} | {

@@ -55,3 +55,5 @@ def test_how_it_ended() -> None:
     ]
     assert said == ["OK", "OK", "OK", "ERROR", "CANCELED", ("\\x1b" * 3)[:11] + "…"]
     assert outcome(span(status="SUCCESS")) == "open"
+    assert outcome(span(status="INTERRUPTED")) == "INTERRUPTED"
+    assert duration(span(status="INTERRUPTED"), NOW) == "?"

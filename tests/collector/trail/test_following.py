@@ -3,7 +3,7 @@
 from inspan_collector.formats import Head, span_json
 from inspan_collector.ledger import DELIVERED, DROPPED, DROPPED_EXPIRED, FATES, QUARANTINED
 from inspan_collector.trail import Search, Span, Trail
-from inspan_collector.trail.following import SPANS, STEPS
+from inspan_collector.trail.following import SPANS, STEPS, Step
 from inspan_collector.trail.statuses import DROPPED as DROPPED_STATUS
 from inspan_collector.trail.statuses import ENDS, of_fate
 
@@ -54,6 +54,12 @@ def test_a_span_without_such_a_copy_is_at_its_last_fate_and_merged_is_none_where
         == "quarantined"
     )
     assert now(ACCEPTED, MERGED) == "merged"
+
+
+def test_a_span_that_was_ended_for_its_agent_says_so_until_the_agent_says_more() -> None:
+    ended = told(ACCEPTED, FLIES, DELIVERED_, ("synthesized", ""), FLIES, DELIVERED_)
+    assert (ended.end, ended.status, ended.now and ended.now.number) == (None, "INTERRUPTED", 6)
+    assert told(ACCEPTED, FLIES, DELIVERED_, ("synthesized", ""), FLIES).now == Step(5, 1004.0, "in_flight", 0, "", "")
 
 
 def test_what_was_pruned_is_not_missed() -> None:
@@ -144,4 +150,6 @@ def test_every_fate_of_the_ledger_has_a_status() -> None:
     assert of_fate(QUARANTINED, "422 no") == ("quarantined", "422 no")
     assert of_fate(DELIVERED, "no", spans=2, rejected=2) == ("rejected", "no")
     assert of_fate(DELIVERED, "no", spans=3, rejected=2)[0] == "delivered"
+    assert of_fate(DELIVERED, "had one", spans=2, needless=2) == ("merged", "had one")
+    assert of_fate(DELIVERED, "had one", spans=2, needless=1)[0] == "delivered"
     assert len({of_fate(fate) for fate in DROPPED.values()}) == len(DROPPED)
