@@ -78,7 +78,7 @@ class World:
         self.opened: list[str] = []  # keys
         self.ended: list[str] = []
         self.accepted: dict[str, dict[int, Copy]] = {name: {} for name in NAMES}
-        self.arrived: dict[int, float] = {}  # by the wall clock
+        self.offered: dict[str, dict[int, float]] = {name: {} for name in NAMES}  # when, by the wall clock
         self.durable: dict[str, set[int]] = {name: set() for name in NAMES}
         self.quarantined: dict[str, set[int]] = {name: set() for name in NAMES}
         self.settled: dict[str, set[int]] = {name: set() for name in NAMES}  # in former lives, for good
@@ -146,6 +146,8 @@ class World:
         loop = self.loop
         events = Events(wall=self.wall, clock=loop.time)
         self.started, self.epoch = loop.time(), self.wall()
+        for offered in self.offered.values():  # what is in the future, by a clock that was set back, may begin anew
+            offered |= {number: min(at, self.epoch) for number, at in offered.items()}
         self.keeping = Books(self.sections, events, self.ring)
         spool = self.spool = self.keeping.spool
         assert spool is not None
@@ -322,12 +324,15 @@ class World:
         promised = durable and self.keeping.why_not() is None
         pledge = Pledge(told, (b"agent", sequence)) if promised else None
         scan = FORMATS[FORMAT[name]].scan(body)
+        now = self.epoch + self.loop.time() - self.started
+        self.offered[name] |= dict.fromkeys([copy.number for copy in copies], now)  # also where we die meanwhile
         if self.intake.offer(FORMAT[name], body, scan, "agent", len(body), pledge) is not None:
             self.memory.release(len(body))
+            for copy in copies:
+                del self.offered[name][copy.number]
             return False
         for copy in copies:
             self.accepted[name][copy.number] = copy
-            self.arrived[copy.number] = self.epoch + self.loop.time() - self.started
         if pledge is not None:
             pledge.close()
         return True
@@ -450,7 +455,7 @@ class World:
         if expired > self.expired[name]:
             now = self.epoch + self.loop.time() - self.started
             gone = self.upstreams[name].acked
-            ages = [now - self.arrived[number] for number in self.accepted[name] if number not in gone]
+            ages = [now - at for number, at in self.offered[name].items() if number not in gone]
             assert limit is not None and max(ages) > limit, "expired too early"
             self.expired[name] = expired
 
