@@ -11,7 +11,7 @@ from inspan_collector.pipeline.destination import Destination
 from inspan_collector.pipeline.questions import Spooled
 from inspan_collector.queue.bundle import Bundle, Copies
 from inspan_collector.queue.posting import rows_of, rows_of_copies
-from inspan_collector.queue.rejoin import claim
+from inspan_collector.queue.rejoin import beats, claim
 from inspan_collector.queue.upserts import Upserts
 from inspan_collector.row import Row, Trouble
 from inspan_collector.spool.share import Share
@@ -25,7 +25,8 @@ class Claims(Bequest):
 
     def __init__(self, destination: Destination, share: Share, disk: Spooled) -> None:
         super().__init__(destination, share, disk)
-        self.unclaimed: dict[bytes, int] = {}  # by key, the seq of a copy that was sent while the disk was in trouble
+        # By key, (whether it has ended, seq) of the copy that counts of those sent while the disk was in trouble.
+        self.unclaimed: dict[bytes, tuple[bool, int]] = {}
 
     def must_look_up(self) -> bool:
         """Whether what is taken may have an older copy on disk, and the disk can say so."""
@@ -83,19 +84,26 @@ class Claims(Bequest):
         return made.chunks
 
     def _remember(self, chunks: Sequence[Copies]) -> None:
-        """These are sent without having been looked up: rows that are older have lost to them."""
-        if len(self.unclaimed) < REMEMBERED:
-            for chunk in chunks:
-                self.unclaimed |= dict(zip(map(span_json.fingerprint, chunk.keys), chunk.seqs, strict=True))
+        """These are sent without having been looked up: rows that say less have lost to them."""
+        if len(self.unclaimed) >= REMEMBERED:
+            return
+        for chunk in chunks:
+            for key, seq in zip(map(span_json.fingerprint, chunk.keys), chunk.seqs, strict=True):
+                self.unclaimed[key] = max((chunk.ended, seq), self.unclaimed.get(key, (False, -1)))
+
+    def _says_less(self, key: bytes | None, seq: int, ended: bool) -> bool:
+        """Whether a row has lost to a copy of its span that was sent: an open one never beats an ended row."""
+        sent = self.unclaimed.get(key) if key is not None else None
+        return sent is not None and beats(sent[1], sent[0], seq, ended)
 
     async def _catch_up(self) -> None:
         """The disk can be read again: what is older than what was sent meanwhile is not sent any more."""
         if self.asking or not self.open:
             return  # a question was put since this was found to be due
-        name, sent = self.destination.name, self.unclaimed
+        name, sent = self.destination.name, list(self.unclaimed)
         self.begin()
         try:
-            found = await self._ask(lambda store: store.look_up(name, list(sent)))
+            found = await self._ask(lambda store: store.look_up(name, sent))
         except Trouble:
             self.share.answered(())
             return
@@ -104,19 +112,19 @@ class Claims(Bequest):
             self.destination.poke()
         noticed = self.share.noticed or set()
         self.share.answered(())
-        self.unclaimed = {}
         late = {
-            seq: key for key, seq, _ in found if seq < sent[key] and seq not in noticed and self.share.is_spooled(seq)
+            seq: key
+            for key, seq, ended in found
+            if self._says_less(key, seq, ended) and seq not in noticed and self.share.is_spooled(seq)
         }
+        self.unclaimed = {}
         if self.destination.trail is not None:
             self.destination.trail.note(statuses.MERGED, late.values())  # of these no more is known than fingerprints
         self._lost(dict.fromkeys(late))
 
     def _overtaken(self, rows: Sequence[Row]) -> list[Row]:
         """The rows without those whose span was sent again since, while the disk could not be read."""
-        late = {
-            row.seq: row.key for row in rows if row.key is not None and row.seq < self.unclaimed.get(row.key, row.seq)
-        }
+        late = {row.seq: row.key for row in rows if self._says_less(row.key, row.seq, row.ended)}
         if self.destination.trail is not None:
             self.destination.trail.note(statuses.MERGED, late.values())
         self._lost(dict.fromkeys(late))

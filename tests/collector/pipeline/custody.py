@@ -79,6 +79,7 @@ class World:
         self.ended: list[str] = []
         self.accepted: dict[str, dict[int, Copy]] = {name: {} for name in NAMES}
         self.offered: dict[str, dict[int, float]] = {name: {} for name in NAMES}  # when, by the wall clock
+        self.posted: dict[str, dict[int, Copy]] = {name: {} for name in NAMES}  # also where we died meanwhile
         self.durable: dict[str, set[int]] = {name: set() for name in NAMES}
         self.quarantined: dict[str, set[int]] = {name: set() for name in NAMES}
         self.settled: dict[str, set[int]] = {name: set() for name in NAMES}  # in former lives, for good
@@ -326,6 +327,7 @@ class World:
         scan = FORMATS[FORMAT[name]].scan(body)
         now = self.epoch + self.loop.time() - self.started
         self.offered[name] |= dict.fromkeys([copy.number for copy in copies], now)  # also where we die meanwhile
+        self.posted[name] |= {copy.number: copy for copy in copies}
         if self.intake.offer(FORMAT[name], body, scan, "agent", len(body), pledge) is not None:
             self.memory.release(len(body))
             for copy in copies:
@@ -506,7 +508,7 @@ class World:
             numbers = {copy.number for copy in found} | self.quarantined[name] | upstream.rejected
             by_key: dict[str, list[Copy]] = {}
             for copy in found + [
-                self.accepted[name][number] for number in self.quarantined[name] & self.accepted[name].keys()
+                self.posted[name][number] for number in self.quarantined[name] & self.posted[name].keys()
             ]:
                 by_key.setdefault(copy.key, []).append(copy)
             lost = [

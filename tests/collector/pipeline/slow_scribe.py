@@ -123,7 +123,7 @@ class SlowScribe(Scribe):
         if self.disk.store is None:
             return None
         execute = self.disk.store.database.execute
-        found = execute("select seq, body from rows order by seq").fetchall()
+        found = execute("select seq, body from rows where size > 0 order by seq").fetchall()
         if not found:
             return None
         seq, body = found[number % len(found)]

@@ -322,7 +322,7 @@ def test_two_questions_are_never_under_way_at_once() -> None:
         rig = Rig(Upserting(), disk=disk, **SGP)
         backlog = rig.pipeline.backlog
         assert backlog is not None
-        backlog.unclaimed = {span_json.fingerprint("t\x0039"): 1 << 40}
+        backlog.unclaimed = {span_json.fingerprint("t\x0039"): (True, 1 << 40)}
         chore = backlog.chore()
         assert chore is not None
         begun: list[bool] = []
