@@ -88,6 +88,7 @@ class Claims(Bequest):
         if len(self.unclaimed) >= REMEMBERED:
             return
         for chunk in chunks:
+            self.share.unseen.update(chunk.seqs)
             for key, seq in zip(map(span_json.fingerprint, chunk.keys), chunk.seqs, strict=True):
                 self.unclaimed[key] = max((chunk.ended, seq), self.unclaimed.get(key, (False, -1)))
 
@@ -117,18 +118,25 @@ class Claims(Bequest):
             for key, seq, ended in found
             if self._says_less(key, seq, ended) and seq not in noticed and self.share.is_spooled(seq)
         }
+        self._lost_to_sent(late)
         self.unclaimed = {}
-        if self.destination.trail is not None:
-            self.destination.trail.note(statuses.MERGED, late.values())  # of these no more is known than fingerprints
-        self._lost(dict.fromkeys(late))
 
     def _overtaken(self, rows: Sequence[Row]) -> list[Row]:
         """The rows without those whose span was sent again since, while the disk could not be read."""
-        late = {row.seq: row.key for row in rows if self._says_less(row.key, row.seq, row.ended)}
-        if self.destination.trail is not None:
-            self.destination.trail.note(statuses.MERGED, late.values())
-        self._lost(dict.fromkeys(late))
+        late = {row.seq: cast(bytes, row.key) for row in rows if self._says_less(row.key, row.seq, row.ended)}
+        self._lost_to_sent(late)
         return [row for row in rows if row.seq not in late]
+
+    def _lost_to_sent(self, late: Mapping[int, bytes]) -> None:
+        """Rows, each with its key, lost to copies that were sent meanwhile. Where such a copy has no fate yet, the row
+        stands for it: were we killed, nothing else would be there of the span."""
+        if self.destination.trail is not None:
+            self.destination.trail.note(statuses.MERGED, late.values())  # of these no more is known than fingerprints
+        self.destination.ledger.move(SPOOLED, MERGED, len(late))
+        for row, key in late.items():
+            _, seq = self.unclaimed[key]
+            self.share.take_over(seq if seq in self.share.unseen else None, row)
+        self.destination.ledger.publish()
 
     def _lost(self, lost: Mapping[int, Hashable | None]) -> None:
         """Rows lost to what waits, which is written in their place: they must not come back after it was sent."""

@@ -40,7 +40,11 @@ class Share(Written):
 
     def surrender(self, seqs: Iterable[int], *, again: bool = False) -> list[int]:
         """These have their fate: the rows that stand for them, which the caller erases. again: see Page.settled."""
-        rows = [row for seq in seqs if (row := self._unstand(seq)) is not None] if self.stands else []
+        if not self.stands and not self.unseen:
+            return []
+        seqs = list(seqs)
+        self.unseen.difference_update(seqs)
+        rows = [row for seq in seqs if (row := self._unstand(seq)) is not None]
         for row in rows:
             spans = self.attached[row]
             self._owe(row)

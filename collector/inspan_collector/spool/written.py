@@ -52,6 +52,7 @@ class Written:
         self.attached: dict[int, int] = {}  # spans of these rows; they are not to be read back
         self.unwritten: set[int] = set()  # those of them, and of the owed ones, that are not known to be durable
         self.bodies: dict[int, Row] = {}  # of these, the rows: what was delivered first need not be written
+        self.unseen: set[int] = set()  # what was sent before its older rows could be looked up, and has no fate yet
         self.lost: set[int] = set()  # of these, those whose spans were dropped meanwhile
         self.durable_spans = 0  # of attached rows
         self.owed: dict[int, int] = {}  # spans of rows
