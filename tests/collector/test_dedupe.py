@@ -60,6 +60,27 @@ async def test_an_identical_post_is_acknowledged_and_one_write_and_a_changed_one
         assert (shown["remembered"], shown["deduped"]) == (2, 4)
 
 
+async def test_the_trail_says_which_copy_was_sent_and_what_came_of_the_others(tmp_path: Path) -> None:
+    async with Sink() as sink, Running(tmp_path, sgp(sink, upsert=ON)) as running:
+        for body in (copies("a."), copies("a."), changed("a")):
+            await sent(running, body)
+        told = (await running.service.control.tracing.trace("t", "a"))["destinations"]["up"]
+        steps = [(step.status, step.attempt, step.fingerprint) for step in told.spans[0].steps]
+        first, second = [mark for status, _, mark in steps if status == "in_flight"]
+        assert first and second and first != second
+        assert steps == [
+            ("accepted", 0, ""),
+            ("in_flight", 1, first),
+            ("delivered", 0, ""),
+            ("accepted", 0, ""),
+            ("merged", 0, ""),
+            ("accepted", 0, ""),
+            ("invalidated", 0, ""),
+            ("in_flight", 1, second),
+            ("delivered", 0, ""),
+        ]
+
+
 async def test_off_by_default_everything_is_sent(tmp_path: Path) -> None:
     async with Sink(keep=True) as sink, Running(tmp_path, sgp(sink)) as running:
         for _ in range(2):

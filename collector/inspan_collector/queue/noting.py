@@ -34,9 +34,12 @@ class Noting:
 
     def chunks(self, status: str, chunks: Sequence[Chunk], *, attempt: int = 0, detail: str = "") -> None:
         """The copies of these chunks took a step. attempt: which one of theirs, from 1."""
-        parts = [chunk.part or self._part(chunk) for chunk in cast(Sequence[Copies], chunks)]
+        copies = cast(Sequence[Copies], chunks)
+        parts = [chunk.part or self._part(chunk) for chunk in copies]
         if parts:
-            self.trail.note(self.clock(), status, parts, attempt=attempt, detail=detail)
+            marked = attempt > 0 and all(chunk.prints for chunk in copies)
+            prints = [chunk.prints for chunk in copies] if marked else ()
+            self.trail.note(self.clock(), status, parts, attempt=attempt, detail=detail, prints=prints)
 
     def _part(self, chunk: Copies) -> Part:
         """Its keys, once for all steps that it takes."""

@@ -155,7 +155,7 @@ class Search:
             for index, name in ours:
                 followed = self._of(name)
                 if followed is not None:
-                    fingerprint = entry.prints[number][index].hex() if entry.prints else ""
+                    fingerprint = f"{entry.prints[number][index]:015x}" if entry.prints else ""
                     followed.step(self._step(entry, offset + index, fingerprint))
             work += 1 + 5 * len(ours)
             offset += part.count

@@ -17,7 +17,7 @@ from inspan_collector.trail.blocks import Block, Blocks, Part
 # Bytes of memory, CPython 3.11 on 64 bits; a test compares their sum with what Python allocates.
 ENTRY: Final = 300  # an entry with its numbers, its time, and its place in the line
 PART: Final = 90  # a part with its numbers, and its slot in a tuple
-PRINT: Final = 57  # a fingerprint of 16 bytes, with its slot
+PRINT: Final = 40  # a fingerprint, an int of two digits, with its slot
 
 DETAIL: Final = 200  # characters: an answer's first line
 
@@ -28,7 +28,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     number: of its first copy; the others follow it. at: loop time in seconds. count: copies. begins: whether its part
     is heads; else the parts are keys, those of a chunk each. A key is one of formats.span_json, or its fingerprint,
     where no more is known. blocks: of the parts. attempt: from 1, 0 where there is none. detail: an answer or a reason.
-    prints: fingerprints of what was delivered, for each chunk in the order of its keys. size: bytes of memory, without
+    prints: fingerprints of what is sent, for each chunk in the order of its keys. size: bytes of memory, without
     the blocks.
     """
 
@@ -41,7 +41,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     blocks: tuple[Block, ...]
     attempt: int
     detail: str
-    prints: tuple[Sequence[bytes], ...]
+    prints: tuple[Sequence[int], ...]
     size: int
 
 
@@ -86,7 +86,7 @@ class Trail:
         *,
         attempt: int = 0,
         detail: str = "",
-        prints: Sequence[Sequence[bytes]] = (),
+        prints: Sequence[Sequence[int]] = (),
     ) -> None:
         """Copies took a step. parts: their keys, of `keys`; not empty."""
         count = sum([part.count for part in parts])

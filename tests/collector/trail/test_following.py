@@ -137,10 +137,10 @@ def test_of_a_trace_without_bounds_the_first_spans_are_shown_and_the_rest_is_cou
     assert search.left_out == set(names[SPANS:])
 
 
-def test_fingerprints_of_what_was_delivered_are_shown_with_it() -> None:
+def test_fingerprints_of_what_is_sent_are_shown_with_it() -> None:
     trail = Trail(1 << 20, 3600.0)
-    trail.note(0.0, "delivered", [trail.keys(["t\0b", "t\0a"])], prints=[[b"\1" * 16, b"\2" * 16]])
-    assert followed(trail)["a"].steps[0].fingerprint == "02" * 16
+    trail.note(0.0, "delivered", [trail.keys(["t\0b", "t\0a"])], prints=[[0xABC, 0x123456789ABCDEF]])
+    assert followed(trail)["a"].steps[0].fingerprint == "123456789abcdef"
 
 
 def test_every_fate_of_the_ledger_has_a_status() -> None:
