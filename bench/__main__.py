@@ -1,16 +1,17 @@
-"""`python -m bench [relay | upserts | custody | agent] [options]`: which measurement."""
+"""`python -m bench [relay | upserts | custody | agent | memory] [options]`: which measurement."""
 
 import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from bench import agent, custody, relay, upserts
+from bench import agent, custody, memory, relay, upserts
 
 SCENARIOS: Final[dict[str, Callable[[Sequence[str]], int]]] = {
     "relay": relay.main,
     "upserts": upserts.main,
     "custody": custody.main,
     "agent": agent.main,
+    "memory": memory.main,
 }
 
 

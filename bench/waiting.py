@@ -13,6 +13,7 @@ import sys
 import time
 import tracemalloc
 from collections import deque
+from collections.abc import Hashable
 from typing import Any, Final
 
 import msgspec
@@ -30,8 +31,11 @@ from inspan_collector.formats import Scan, span_json
 from inspan_collector.ledger import DELIVERED, DROPPED_SHUTDOWN, Ledger
 from inspan_collector.memory import Memory
 from inspan_collector.queue.lanes import Lanes
+from inspan_collector.queue.noting import Noting
+from inspan_collector.queue.prints import Prints
 from inspan_collector.queue.queue import Queue
 from inspan_collector.queue.upserts import Upserts
+from inspan_collector.trail import Trail, statuses
 
 MOMENT: Final = 0.05  # s that an agent's copies wait for company, which is how many come in one post
 RATE: Final = 420.0  # requests per second, for so many seconds: 200,000 copies
@@ -101,13 +105,20 @@ def _post(at: float, recorded: Recorded) -> Post:
 
 
 class Run:
-    """One queue, and an upstream that takes everything after a while."""
+    """One queue, and an upstream that takes everything after a while.
 
-    def __init__(self, *, merging: bool) -> None:
+    prints, trail: what is remembered of copies, where they merge. agent: who posts.
+    """
+
+    def __init__(
+        self, *, merging: bool, prints: Prints | None = None, trail: Trail | None = None, agent: Hashable = "agent"
+    ) -> None:
+        self.agent = agent
+        self.now = 0.0
         limits = Limits(SGP_MAX_SPANS, 4 << 20, LINGER)
         self.memory = Memory(PLENTY, PLENTY)
         hold_open = float(UpsertConfig().hold_open)
-        self.waiting = Upserts(limits, hold_open, self.memory) if merging else Lanes(limits)
+        self.waiting = Upserts(limits, hold_open, self.memory, prints=prints) if merging else Lanes(limits)
         self.queue = Queue(
             Ledger("bench"),
             self.waiting,
@@ -118,20 +129,26 @@ class Run:
             crowded=lambda: False,
         )
         self.flying: deque[tuple[float, list[Chunk]]] = deque()
+        self.noting = None if trail is None else Noting(trail, lambda: self.now)
+        if self.noting is not None and isinstance(self.waiting, Upserts):
+            self.queue.trail = self.waiting.trail = self.noting
 
     def offer(self, post: Post) -> None:
         """As the intake does."""
         custody = Custody(len(post.body), self.memory.release)
         self.memory.reserve(len(post.body))
-        chunk = custody.chunk(span_json.name, post.body, post.scan.spans, agent="agent", arrived=post.at)
+        chunk = custody.chunk(span_json.name, post.body, post.scan.spans, agent=self.agent, arrived=post.at)
         self.queue.offer(chunk, post.scan.heads)
 
     def go(self, now: float) -> None:
         """As the batcher and its deliveries do."""
+        self.now = now
         while self.flying and self.flying[0][0] <= now:
             self.queue.settle(self.flying.popleft()[1], DELIVERED, now)
         while self.waiting.time_left(now) == 0 and (chunks := self.queue.take(4 << 20, now)):
             span_json.join([chunk.body for chunk in Batch(chunks).chunks])
+            if self.noting is not None:
+                self.noting.chunks(statuses.IN_FLIGHT, chunks, attempt=1)
             self.flying.append((now + ANSWER, chunks))
 
     def cpu(self, load: list[Post]) -> float:
