@@ -39,7 +39,7 @@ class AgentexExporter(ChangingExporter):
             frame=None,
             receipt=lambda content_type, words: Receipt(),  # noqa: ARG005  the answer is the span
         )
-        super().__init__(config, shape, url, end="end_time")
+        super().__init__(config, shape, url, start="start_time", end="end_time")
         self.working = 3  # joined, its spans, and what creates them
         self.running: dict[str, None] = {}  # in the order of their last copy
 

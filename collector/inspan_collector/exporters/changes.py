@@ -1,7 +1,8 @@
 """Ends of single spans: each is looked at, `GET`, and where it is open, changed, `PATCH`, at its own path."""
 
 import time
-from typing import Final
+from datetime import UTC, datetime
+from typing import Final, cast
 from urllib.parse import quote
 
 import msgspec
@@ -21,6 +22,7 @@ NOT_THERE: Final = 404
 # 405 is what a gateway says that lets no PATCH through, 501 what SGP says to accounts that have upserts alone.
 NEVER: Final = (405, 501)
 
+END: Final = "end_timestamp"  # in span_patch
 _DOTS: Final = frozenset({".", ".."})  # RFC 3986, section 5.2.4: taken out of a path on its way
 
 
@@ -41,12 +43,13 @@ class ChangingExporter(HttpExporter):
     Who ended a span may not have told us, but another sidecar: so it is looked at first, and left alone where it has
     ended, or is not there.
 
-    spans_url: below it are the spans. end: its member that says when a span has ended.
+    spans_url: below it are the spans. start, end: its members that say when a span has begun and ended.
     """
 
-    def __init__(self, config: DestinationConfig, shape: Shape, spans_url: str, end: str) -> None:
+    def __init__(self, config: DestinationConfig, shape: Shape, spans_url: str, *, start: str, end: str) -> None:
         super().__init__(config, shape)
         self.spans_url = str(URL(spans_url))
+        self.start = start
         self.end = end
 
     async def encode(self, format: Format, body: bytes) -> bytes:
@@ -67,6 +70,7 @@ class ChangingExporter(HttpExporter):
                 # Ours may be there already, where an attempt that failed further on has written it.
                 needless += there is None or not _is_ours(there, members)
                 continue
+            self._end_not_before(there, members)
             answer = await self.change(span_id, _encoder.encode(self.renamed(members)))
             if answer.status in NEVER and there:
                 answer = await self.rewrite(there | members) or answer
@@ -91,6 +95,12 @@ class ChangingExporter(HttpExporter):
         except (msgspec.DecodeError, UnicodeDecodeError):  # longer than what is kept of an answer, or no span
             return {}
 
+    def _end_not_before(self, there: dict[str, msgspec.Raw], members: dict[str, msgspec.Raw]) -> None:
+        """Upstreams refuse a span that ends before it starts: clocks of agents may be ahead of ours."""
+        start = _moment(there.get(self.start))
+        if start is not None and start > cast(datetime, _moment(members[END])):
+            members[END] = there[self.start]
+
     def _has_ended(self, there: dict[str, msgspec.Raw]) -> bool:
         return bytes(there.get(self.end, b"null")) != b"null"
 
@@ -112,6 +122,14 @@ class ChangingExporter(HttpExporter):
         if len(path) > MAX_ID:
             return Answer(status=NOT_THERE, words=b"its id is too long for a path", headers={})
         return await self.ask(method, URL(f"{self.spans_url}/{path}", encoded=True), body)
+
+
+def _moment(text: msgspec.Raw | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(msgspec.json.decode(text or b"", type=str))
+    except (ValueError, msgspec.DecodeError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _is_ours(there: dict[str, msgspec.Raw], members: dict[str, msgspec.Raw]) -> bool:

@@ -44,4 +44,4 @@ def sgp_exporter(config: DestinationConfig) -> SgpExporter:
         frame=lambda body: b'{"items":' + body + b"}",
         receipt=lambda content_type, words: Receipt(),  # noqa: ARG005  a batch is written whole or refused whole
     )
-    return SgpExporter(config, shape, base + SGP_SPANS, end="end_timestamp")
+    return SgpExporter(config, shape, base + SGP_SPANS, start="start_timestamp", end="end_timestamp")

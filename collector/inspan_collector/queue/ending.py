@@ -1,17 +1,19 @@
 """Ends for spans of agents that are gone: they wait for nothing but for the copies of their span to be through."""
 
-from collections.abc import Container, Hashable, Sequence
+from collections.abc import Hashable, Iterable
 from typing import Final
 
 from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk
-from inspan_collector.formats import Head, span_json, span_patch
+from inspan_collector.formats import span_patch
 from inspan_collector.ledger import DROPPED_SHUTDOWN
+from inspan_collector.liveness import Registered
 from inspan_collector.memory import Memory
 from inspan_collector.queue.bundle import KEY, Copies
 from inspan_collector.queue.journal import Journal
 from inspan_collector.queue.places import Places
 from inspan_collector.queue.prints import Prints
+from inspan_collector.trail import statuses
 
 TOGETHER: Final = 16  # ends in one attempt: each is a request of its own, one after the other
 AT_ONCE: Final = 2  # attempts; the slots are for what agents say, who may have died with thousands of spans open
@@ -32,12 +34,28 @@ class Ending(Places):
         super().__init__(limits, hold_open, memory, journal, prints)
         self.ends: set[Hashable] = set()  # in flight
 
-    def _watch(self, agent: str, opened: Container[Hashable], heads: Sequence[Head], now: float) -> None:
-        """Open copies were taken of a registered agent. Not those of which an ended copy waits: they say less."""
-        unended = [head for head in heads if head.end_timestamp is None]
-        begun = dict(zip(span_json.keys_of(unended), unended, strict=True))
-        late = {key for key in begun if (there := self.by_key.get(key)) is not None and there.ended}
-        self.openings.watch(agent, {k: head for k, head in begun.items() if k in opened and k not in late}, now)
+    def _watch(self, agent: Hashable, opened: Iterable[Hashable], now: float) -> None:
+        """Open copies that the upstream will have, or that are on disk. Not those of which an ended one waits: they say
+        less. Short spans are not watched, since most end while they are held."""
+        if isinstance(agent, Registered):
+            begun = [key for key in opened if (there := self.by_key.get(key)) is None or not there.ended]
+            self.openings.watch(agent.id, begun, now)
+
+    def _say_nothing(self, copies: dict[Hashable, bytes], agent: Hashable, now: float, *, ended: bool) -> int:
+        """Take out the copies that tell the upstream nothing new. Returns their count."""
+        if self.prints is None or not copies:
+            return 0
+        said = self.prints.judge(copies, now, ended=ended)
+        if self.trail is not None:
+            self.trail.note(statuses.MERGED, said.known)
+            self.trail.note(statuses.INVALIDATED, said.changed)
+        for key in said.known:
+            del copies[key]
+        if not ended and said.known:
+            self.openings.ended(said.over)
+            self._watch(agent, [key for key in said.known if key not in said.over], now)
+        self.merged_bundles += not copies
+        return len(said.known)
 
     def _end_is_free(self) -> bool:
         """Whether an end can be taken: nothing of its span waits, is in flight, or may be on disk."""

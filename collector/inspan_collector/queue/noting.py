@@ -1,6 +1,5 @@
 """Where the books move, the trail is told: in the words of the queue and of its chunks."""
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import cast
 
@@ -71,4 +70,11 @@ class Noting:
 
     def lost(self, keys: Sequence[Hashable]) -> None:
         """Of copies of one post with these keys one of each stays, and the others lost to it."""
-        self.note(MERGED, (Counter(keys) - Counter(set(keys))).elements())
+        staying = set(keys)
+        lost: list[Hashable] = []
+        for key in keys:
+            if key in staying:
+                staying.remove(key)
+            else:
+                lost.append(key)
+        self.note(MERGED, lost)

@@ -1,20 +1,18 @@
 """Spans that registered agents have begun and nobody has ended, so that they can be ended where nobody will.
 
-Told of every copy that is taken, by its key. What is known is in a log that outlives the process, where there is one.
+Told of every copy that is sent, by its key. What is known is in a log that outlives the process, where there is one.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final, Protocol, cast
 
 import msgspec
 
-from inspan_collector.formats import Head
-
 # Of one destination; with their keys some 5 MB. An agent has as many open as its calls are deep and wide, and a pod
 # has tens of agents.
 MAX_OPEN: Final = 10_000
-MAX_TEXT: Final = 1024  # characters of a key, and of a start; SGP takes ids of 256
+MAX_TEXT: Final = 1024  # characters of a key; SGP takes ids of 256
+MAX_GONE: Final = 1024  # as many as are remembered by name
 OPENED: Final = 0  # records of the log
 CLOSED: Final = 1
 SEEN: Final = 2
@@ -28,13 +26,6 @@ class Log(Protocol):
     def write(self, records: Sequence[Record]) -> None:
         """Keep these, behind those of before."""
         ...
-
-
-class Opening(msgspec.Struct, gc=False):
-    """A span that is open. agent: the id that it was posted under. started: its start_timestamp, as it came."""
-
-    agent: str
-    started: str | None = None
 
 
 class End(msgspec.Struct, frozen=True, gc=False):
@@ -52,8 +43,9 @@ class Openings:
 
     def __init__(self, limit: int = MAX_OPEN) -> None:
         self.limit = limit
-        self.open: dict[Hashable, Opening] = {}
+        self.open: dict[Hashable, str] = {}  # by key, the agent that posted it last
         self.due: dict[Hashable, End] = {}
+        self.gone: dict[str, End] = {}  # agents that are, whose starts may wait here still; the latest
         self.unwatched = 0
         self.authors: dict[str, int] = {}  # how many each has open
         self.heard: dict[str, float] = {}  # when each of them was heard last, in seconds since the epoch
@@ -66,28 +58,28 @@ class Openings:
 
     # What is taken
 
-    def watch(self, agent: str, begun: Mapping[Hashable, Head], now: float) -> None:
-        """Open copies were taken of a registered agent: it is for whoever posted last to end them. now: loop time."""
+    def watch(self, agent: str, begun: Iterable[Hashable], now: float) -> None:
+        """Open copies of these keys are of a registered agent: who posted last is to end them. now: loop time."""
         records: list[Record] = []
-        for key, head in begun.items():
-            if len(head.id) + len(head.trace_id) > MAX_TEXT:
+        for key in begun:
+            before = self.open.get(key)
+            if before == agent:
+                continue
+            if len(key if isinstance(key, str) else "".join(cast(tuple[str, str], key))) > MAX_TEXT:
                 self.unwatched += 1
                 continue
-            before = self.open.get(key)
             if before is not None:
-                if before.agent == agent:
-                    continue
-                self._one_fewer(before.agent)
+                self._one_fewer(before)
                 self.due.pop(key, None)
             if agent not in self.authors:
                 self.authors[agent] = 0
                 self.heard[agent] = self.wall(now)
                 records.append((SEEN, agent, self.heard[agent]))
             self.authors[agent] += 1
-            started = head.start_timestamp
-            opening = Opening(agent, started if isinstance(started, str) and len(started) <= MAX_TEXT else None)
-            self.open[key] = opening
-            records.append((OPENED, key, agent, opening.started))
+            self.open[key] = agent
+            if agent in self.gone:
+                self.due[key] = self.gone[agent]
+            records.append((OPENED, key, agent))
         self._write(records)
         if len(self.open) > self.limit:
             oldest = list(self.open)[: len(self.open) - self.limit]
@@ -101,10 +93,10 @@ class Openings:
 
     def close(self, keys: Collection[Hashable]) -> None:
         """These are not open any more, or of no concern."""
-        gone = {key: opening for key in keys if (opening := self.open.pop(key, None)) is not None}
-        for key, opening in gone.items():
+        gone = {key: agent for key in keys if (agent := self.open.pop(key, None)) is not None}
+        for key, agent in gone.items():
             self.due.pop(key, None)
-            self._one_fewer(opening.agent)
+            self._one_fewer(agent)
         self._write([(CLOSED, key) for key in gone])
 
     # Agents that are gone
@@ -117,33 +109,37 @@ class Openings:
 
     def orphan(self, agent: str, end: End) -> int:
         """Whoever has this id will not end its spans: they are due. Returns how many."""
-        left = [key for key, opening in self.open.items() if opening.agent == agent]
+        self.gone[agent] = end
+        if len(self.gone) > MAX_GONE:
+            del self.gone[next(iter(self.gone))]
+        left = [key for key, author in self.open.items() if author == agent]
         self.due.update(dict.fromkeys(left, end))
         return len(left)
 
     def reclaim(self, agent: str) -> None:
         """It is back, and ends its spans by itself."""
-        for key in [key for key in self.due if self.open[key].agent == agent]:
+        self.gone.pop(agent, None)
+        for key in [key for key in self.due if self.open[key] == agent]:
             del self.due[key]
 
     def take(self, busy: Mapping[Hashable, object], most: int) -> dict[Hashable, bytes]:
         """The ends of spans that are due, but for those of which something is under way. They are due no more."""
         free = [key for key in self.due if key not in busy][:most]
-        return {key: _patch(key, self.open[key], self.due.pop(key)) for key in free}
+        return {key: _patch(key, self.due.pop(key)) for key in free}
 
     # What outlives us
 
     def inherit(self, former: Iterable[Record]) -> None:
         """What a former life wrote is still so. Before anything is taken."""
         self.open, heard = _replayed(former)
-        for opening in self.open.values():
-            self.authors[opening.agent] = self.authors.get(opening.agent, 0) + 1
+        for agent in self.open.values():
+            self.authors[agent] = self.authors.get(agent, 0) + 1
         self.heard = {agent: at for agent, at in heard.items() if agent in self.authors}
 
     def records(self) -> list[Record]:
         """What is so now, for a log that begins anew."""
         seen: list[Record] = [(SEEN, agent, at) for agent, at in self.heard.items()]
-        return seen + [(OPENED, key, opening.agent, opening.started) for key, opening in self.open.items()]
+        return seen + [(OPENED, key, agent) for key, agent in self.open.items()]
 
     def seen(self, heard: Mapping[str, float]) -> None:
         """These agents were heard, at so many seconds since the epoch."""
@@ -156,12 +152,12 @@ class Openings:
             self.log.write(records)
 
 
-def _replayed(records: Iterable[Record]) -> tuple[dict[Hashable, Opening], dict[str, float]]:
-    opened: dict[Hashable, Opening] = {}
+def _replayed(records: Iterable[Record]) -> tuple[dict[Hashable, str], dict[str, float]]:
+    opened: dict[Hashable, str] = {}
     seen: dict[str, float] = {}
     for kind, *rest in records:
         if kind == OPENED:
-            opened[_key(rest[0])] = Opening(*rest[1:])
+            opened[_key(rest[0])] = rest[1]
         elif kind == CLOSED:
             opened.pop(_key(rest[0]), None)
         elif kind == SEEN:
@@ -173,29 +169,15 @@ def _key(key: Any) -> Hashable:
     return tuple(key) if isinstance(key, list) else cast(Hashable, key)
 
 
-def _patch(key: Hashable, opening: Opening, end: End) -> bytes:
+def _patch(key: Hashable, end: End) -> bytes:
     """A change of one span, in the format span_patch: it ends, and nothing else of it changes."""
     trace_id, span_id = key.split("\0") if isinstance(key, str) else cast(tuple[str, str], key)
     return msgspec.json.encode(
         {
             "id": span_id,
             "trace_id": trace_id,
-            "end_timestamp": _not_before(opening.started, end.seen),
+            "end_timestamp": end.seen,
             "status": "ERROR",
             "output": {"error": "interrupted", "message": end.words},
         }
     )
-
-
-def _not_before(started: str | None, seen: str) -> str:
-    """Upstreams refuse a span that ends before it starts: clocks of agents may be ahead of ours."""
-    begun = _moment(started)
-    return cast(str, started) if begun is not None and begun > datetime.fromisoformat(seen) else seen
-
-
-def _moment(text: str | None) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -14,7 +14,6 @@ from inspan_collector.queue.noting import Noting
 from inspan_collector.queue.openings import Openings
 from inspan_collector.queue.prints import Prints
 from inspan_collector.row import Row
-from inspan_collector.trail import statuses
 
 SWEEP: Final = 1000  # bundles; some 100 KiB where all are empty
 
@@ -64,21 +63,6 @@ class Places:
 
     def _all(self) -> Iterator[Bundle]:
         return chain(self.holding, self.ready, self.behind.values())
-
-    def _say_nothing(self, copies: dict[Hashable, bytes], now: float, *, ended: bool) -> int:
-        """Take out the copies that tell the upstream nothing new. Returns their count."""
-        if self.prints is None or not copies:
-            return 0
-        said = self.prints.judge(copies, now, ended=ended)
-        if self.trail is not None:
-            self.trail.note(statuses.MERGED, said.known)
-            self.trail.note(statuses.INVALIDATED, said.changed)
-        for key in said.known:
-            del copies[key]
-        if said.over:
-            self.openings.ended(said.over)
-        self.merged_bundles += not copies
-        return len(said.known)
 
     def _follow(self, bundle: Bundle, key: Hashable, grown: dict[Hashable, int]) -> None:
         """What is in flight of this key goes first."""

@@ -19,7 +19,6 @@ from typing import cast
 from inspan_collector.chunk import Chunk
 from inspan_collector.formats import Head, span_json, span_patch
 from inspan_collector.ledger import QUARANTINED
-from inspan_collector.liveness import Registered
 from inspan_collector.pledge import Pledge
 from inspan_collector.queue.bundle import BEHIND, COMMA, KEY, READY, Bundle, Copies, weight
 from inspan_collector.queue.ending import Ending
@@ -45,12 +44,12 @@ class Upserts(Ending):
         opened, ended, posted = span_json.copies(chunk.body, heads)
         merged = chunk.spans - len(opened) - len(ended)
         self.openings.ended(ended.keys())
-        if opened and isinstance(chunk.agent, Registered):
-            self._watch(chunk.agent.id, opened, heads, chunk.arrived)
+        if self.journal is not None:  # a row on disk may be all that is left of a start, and knows no agent
+            self._watch(chunk.agent, opened, chunk.arrived)
         if merged and self.trail is not None:
             self.trail.lost(span_json.keys_of(heads))
-        merged += self._say_nothing(ended, chunk.arrived, ended=True)
-        merged += self._say_nothing(opened, chunk.arrived, ended=False)
+        merged += self._say_nothing(ended, chunk.agent, chunk.arrived, ended=True)
+        merged += self._say_nothing(opened, chunk.agent, chunk.arrived, ended=False)
         posting = (
             Posting(self.journal, self.by_key, self.seqs, opened, ended)
             if self.journal is not None and (opened or ended)
@@ -132,6 +131,8 @@ class Upserts(Ending):
             bundle = self._first(spans, max_bytes, alone=not chunks)
             if bundle is None:
                 break
+            if not bundle.ended:
+                self._watch(bundle.agent, bundle.copies, now)
             chunks.append(self.chunk(bundle))
             self.by_key.update(dict.fromkeys(bundle.copies))
             spans -= len(bundle.copies)

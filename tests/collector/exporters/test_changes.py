@@ -77,6 +77,26 @@ async def test_one_that_cannot_be_seen_is_changed_all_the_same(seen: Any) -> Non
         assert [line.split()[0] for line in lines(upstream)] == ["GET", "PATCH"]
 
 
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2026-11-21T01:09:43Z", "2026-11-21T01:09:43Z"),
+        ("2026-11-21T05:09:43+02:00", "2026-11-21T05:09:43+02:00"),
+        ("2026-11-21T01:09:41", END),
+        ("yesterday", END),
+        (7, END),
+        (None, END),
+    ],
+)
+@pytest.mark.parametrize("kind", ["sgp", "agentex"])
+async def test_no_span_ends_before_it_began(kind: str, start: Any, end: str) -> None:
+    ours = ("start_timestamp", "end_timestamp") if kind == "sgp" else ("start_time", "end_time")
+    upstream = Upstream(answer(200, json.dumps({"id": "a", ours[0]: start, ours[1]: None}).encode()), OK)
+    async with upstream, exporting(base(upstream), kind) as (send, _):
+        assert await send(changes("a"), "span_patch") == Receipt()
+        assert json.loads(upstream.requests[1].body)[ours[1]] == end
+
+
 async def test_a_large_span_is_seen_whole() -> None:
     upstream = Upstream(there(input={"text": "x" * 5_000_000}, end_timestamp=END))
     async with upstream, exporting(base(upstream), "sgp") as (send, _):
