@@ -34,6 +34,8 @@ class Orphans:
         self.wall = wall
         self.strangers: dict[str, float] = {}  # agents of a former life that were not heard since, and when they were
         self._noted: dict[str, float] = {}
+        self.logs: dict[str, Log] = {}
+        self._said: set[str] = set()  # destinations of whose log it was said that it keeps nothing
         registry.kin = self
 
     def __repr__(self) -> str:
@@ -46,14 +48,16 @@ class Orphans:
             former, trouble = read(path)
             openings.inherit(former)
             openings.wall = self.wall
-            log = openings.log = Log(path, openings.records)
+            openings.log = self.logs[name] = Log(path, openings.records)
             for agent in openings.authors:
                 self.strangers[agent] = max(openings.heard.get(agent, 0.0), self.strangers.get(agent, 0.0))
-            for words in filter(None, (trouble, log.trouble)):
-                self.events.record("open_spans", name, f"which spans are open is not known after a crash: {words}")
+            if trouble:
+                self._forgets(name, trouble)
+        self._renew()
 
     def sweep(self) -> None:
         """Once in a while, behind the registry's own sweep."""
+        self._renew()
         heard = {agent: self.wall(at) for agent, at in self.registry.heard().items()}
         news = {agent: at for agent, at in heard.items() if at != self._noted.get(agent)}
         self._noted = heard
@@ -74,6 +78,20 @@ class Orphans:
         """See Kin."""
         for openings in self.openings.values():
             openings.reclaim(agent.id)
+
+    def _renew(self) -> None:
+        """A disk that was full may have room again, and what did not fit may have ended."""
+        for name, log in self.logs.items():
+            if log.trouble:
+                log.renew()
+            if not log.trouble:
+                self._said.discard(name)
+            elif name not in self._said:
+                self._said.add(name)
+                self._forgets(name, log.trouble)
+
+    def _forgets(self, name: str, why: str) -> None:
+        self.events.record("open_spans", name, f"which spans are open is not known after a crash: {why}")
 
     def _end(self, agent: str, at: float, how: str) -> None:
         seen = datetime.fromtimestamp(at, UTC).isoformat()

@@ -8,6 +8,7 @@ from typing import Any
 from tests.collector.rig import Running, destination
 
 from inspan_collector.liveness import RUNNING
+from inspan_collector.mirror.log import read
 from inspan_collector.sink import Behaviour, Sink
 
 JSON = {"content_type": "application/json"}
@@ -200,3 +201,23 @@ async def test_an_end_that_the_deadline_cut_is_written_by_the_next_life(tmp_path
             service.orphans.sweep()
             await after.delivered(1)
             assert after.rows()["a"]["status"] == "ERROR"
+
+
+async def test_the_log_of_open_spans_heals_with_its_disk_and_says_once_that_it_does_not(tmp_path: Path) -> None:
+    async with Sink(texts=True) as sink:
+        story = Story(tmp_path, sink)
+        async with story.running as running:
+            orphans = running.service.orphans
+            log = orphans.logs["up"]
+            there, log.path = log.path, tmp_path / "away" / "log"
+            log.trouble = "the disk is full"
+            orphans.sweep()
+            orphans.sweep()
+            assert running.events().count("open_spans") == 1 and log.trouble
+            await story.register("a1")
+            await story.post("a1", "a")
+            await story.delivered(1)
+            log.path = there
+            orphans.sweep()
+            records, trouble = read(there)
+            assert not trouble and not log.trouble and "a" in str(records)

@@ -32,6 +32,7 @@ class Target(msgspec.Struct):
     id: str
 
 
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # foreign words may nest at will
 _target: Final = Decoder(Target)
 _members: Final = Decoder(dict[str, msgspec.Raw])
 _encoder: Final = msgspec.json.Encoder()
@@ -92,7 +93,7 @@ class ChangingExporter(HttpExporter):
             raise_for(answer.status, answer.words, answer.headers, time.time())
         try:
             return _members.decode(answer.words) if answer.status == 200 else {}
-        except (msgspec.DecodeError, UnicodeDecodeError):  # longer than what is kept of an answer, or no span
+        except _UNREADABLE:  # longer than what is kept of an answer, or no span
             return {}
 
     def _end_not_before(self, there: dict[str, msgspec.Raw], members: dict[str, msgspec.Raw]) -> None:
@@ -136,5 +137,5 @@ def _is_ours(there: dict[str, msgspec.Raw], members: dict[str, msgspec.Raw]) -> 
     """Whether a span has ended with the words that we would end it with."""
     try:
         return bool(msgspec.json.decode(there["output"]) == msgspec.json.decode(members["output"]))
-    except (KeyError, msgspec.DecodeError, UnicodeDecodeError):
+    except (KeyError, *_UNREADABLE):
         return False

@@ -38,20 +38,24 @@ class Log:
         self.path = path
         self.live = live
         self.half = half
-        self.trouble = ""
-        self._turn = 0
-        self._length = 0
-        try:
-            self._memory = made(path.with_name(f"{path.name}.new"), HEAD + 2 * half)
-            self._words = memoryview(self._memory)[:HEAD].cast("q")
-            self._words[:_TURN] = memoryview(struct.pack("=3q", MAGIC, VERSION, half)).cast("q")
-            self._turn_over()
-            path.with_name(f"{path.name}.new").replace(path)
-        except OSError as error:
-            self.trouble = f"{path}: {error.strerror}"
+        self.renew()
 
     def __repr__(self) -> str:
         return f"<Log {self.path} {self._length} of {self.half} bytes{f', {self.trouble}' if self.trouble else ''}>"
+
+    def renew(self) -> None:
+        """Begin anew with what is so now, in a file that takes the place of what is there; also to end a trouble."""
+        self.trouble, self._turn, self._length = "", 0, 0
+        new = self.path.with_name(f"{self.path.name}.new")
+        try:
+            self._memory = made(new, HEAD + 2 * self.half)
+            self._words = memoryview(self._memory)[:HEAD].cast("q")
+            self._words[:_TURN] = memoryview(struct.pack("=3q", MAGIC, VERSION, self.half)).cast("q")
+            self._turn_over()
+            if not self.trouble:
+                new.replace(self.path)
+        except OSError as error:
+            self.trouble = f"{self.path}: {error.strerror}"
 
     def write(self, records: Sequence[Record]) -> None:
         """Keep these, behind those of before."""

@@ -164,4 +164,7 @@ def before(one: datetime, other: datetime) -> bool:
 
 def day(copy: Posted) -> int:
     """The UTC day on which a copy starts, as an ordinal: a part of its identity."""
-    return _utc(copy.start_timestamp).astimezone(UTC).toordinal()
+    try:
+        return _utc(copy.start_timestamp).astimezone(UTC).toordinal()
+    except OverflowError:  # it is in the year 10000 in UTC, or before the first
+        return copy.start_timestamp.toordinal()

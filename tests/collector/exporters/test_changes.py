@@ -12,6 +12,7 @@ from inspan_collector.receipt import Receipt
 
 END = "2026-11-21T01:09:42Z"
 WORDS = {"error": "interrupted", "message": "its agent is gone"}
+DEEP = b'{"input":' + b"[" * 100_000  # deeper than any stack
 
 
 def changes(*ids: str) -> bytes:
@@ -68,7 +69,8 @@ async def test_an_end_that_we_wrote_in_an_attempt_that_failed_further_on_is_deli
 
 
 @pytest.mark.parametrize(
-    "seen", [answer(403), answer(405), answer(501), answer(200, b"x"), answer(200, b"[]"), answer(302)]
+    "seen",
+    [answer(403), answer(405), answer(501), answer(200, b"x"), answer(200, b"[]"), answer(200, DEEP), answer(302)],
 )
 async def test_one_that_cannot_be_seen_is_changed_all_the_same(seen: Any) -> None:
     upstream = Upstream(seen, OK)

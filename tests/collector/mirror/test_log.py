@@ -68,6 +68,23 @@ def test_what_does_not_fit_any_more_is_said_and_what_was_kept_stays(tmp_path: Pa
     assert "do not fit" in life.log.trouble and known(tmp_path / "log").items() >= kept.items()
 
 
+def test_a_log_in_trouble_is_renewed_with_all_that_is_so(tmp_path: Path) -> None:
+    life = Life(tmp_path / "away" / "log")
+    life.put(1, "a")
+    life.log.renew()
+    assert "No such file" in life.log.trouble
+    (tmp_path / "away").mkdir()
+    life.log.renew()
+    assert not life.log.trouble and known(life.log.path) == {1: "a"}
+    life.put(2, "x" * 4096)  # more than a half has room for
+    life.log.renew()
+    assert "do not fit" in life.log.trouble and known(life.log.path) == {1: "a"}
+    life.drop(2)
+    life.log.renew()
+    life.put(3, "c")
+    assert not life.log.trouble and known(life.log.path) == {1: "a", 3: "c"}
+
+
 def test_no_file_is_no_trouble_and_one_that_cannot_be_made_is(tmp_path: Path) -> None:
     assert read(tmp_path / "none") == ([], "")
     life = Life(tmp_path / "no" / "log")

@@ -208,6 +208,13 @@ async def test_a_start_on_another_utc_day_makes_a_second_row_of_one_span(client)
         assert (sink.count().unique, sink.count().rows) == (1, 2)
 
 
+@pytest.mark.parametrize("start", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
+async def test_a_start_in_a_year_that_no_calendar_has_is_a_day_too(client, start):
+    async with Sink() as sink:
+        status, _ = await put(client, sink, sgp_span("a", start_timestamp=start))
+        assert (status, sink.count().rows) == (200, 1)
+
+
 def copy(parent: str | None, *, ended: bool) -> Posted:
     start = datetime(2026, 11, 21, tzinfo=UTC)
     return Posted("n", start, "t", "s", parent, None, start if ended else None)
