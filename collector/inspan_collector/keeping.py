@@ -5,10 +5,11 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
-from inspan_collector.config.model import Config, SpoolConfig
+from inspan_collector.config.model import Config, DestinationConfig, SpoolConfig
 from inspan_collector.errors import InspanError
 from inspan_collector.events import Events
 from inspan_collector.ledger import Reception
@@ -107,7 +108,7 @@ class Keeping:
         spool.evicted, spool.quarantined = self._evicted, self._quarantined
         if destination.prints is not None and (dedupe := destination.config.upsert.dedupe) is not None:
             config = destination.config
-            upstream = f"{config.kind} {config.url} {config.account_id}"
+            upstream = _upstream(config)
             path = path_of(spool.config.path, name)
             self.prints[name] = PrintFile(
                 path, destination.prints, upstream, dedupe.max_keys, self.loop.time, self.wall
@@ -283,6 +284,13 @@ def _adopt(store: Any, *, source: str, target: str) -> Total:
 
 def _shown(total: Total) -> Mapping[str, Any]:
     return {"rows": total.rows, "spans": total.spans, "bytes": total.size, "oldest": total.oldest}
+
+
+def _upstream(config: DestinationConfig) -> str:
+    """What tells an upstream from another: where it is, and whose spans are there, which a key in a header may say."""
+    named = [(name, str(secret.path or secret.reveal())) for name, secret in sorted(config.headers.items())]
+    digest = blake2b(repr(named).encode(), digest_size=16).hexdigest()
+    return f"{config.kind} {config.url} {config.account_id} {digest}"
 
 
 def _books(config: Config) -> Path:

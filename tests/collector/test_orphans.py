@@ -9,6 +9,7 @@ from tests.collector.rig import Running, destination
 
 from inspan_collector.liveness import RUNNING
 from inspan_collector.mirror.log import read
+from inspan_collector.orphans import RENEW
 from inspan_collector.sink import Behaviour, Sink
 
 JSON = {"content_type": "application/json"}
@@ -187,12 +188,7 @@ async def test_an_end_that_the_deadline_cut_is_written_by_the_next_life(tmp_path
             sink.behave(Behaviour(delay="1h"))
             story.fall_silent("a1")
             await running.until(lambda: running.books().get("in_flight") == 1)
-        assert running.ledger["destinations"]["up"] == {
-            "enqueued": 1,
-            "synthesized": 1,
-            "delivered": 1,
-            "dropped_shutdown": 1,
-        }
+        assert running.ledger["destinations"]["up"] == {"enqueued": 1, "delivered": 1}
         sink.behave(Behaviour())
         after = Story(tmp_path, sink)
         async with after.running as running:
@@ -218,6 +214,48 @@ async def test_the_log_of_open_spans_heals_with_its_disk_and_says_once_that_it_d
             await story.post("a1", "a")
             await story.delivered(1)
             log.path = there
+            running.service.registry.awake += RENEW
             orphans.sweep()
             records, trouble = read(there)
             assert not trouble and not log.trouble and "a" in str(records)
+
+
+async def test_an_end_that_was_accepted_and_lost_with_the_sidecar_leaves_the_span_to_be_ended(tmp_path: Path) -> None:
+    async with Sink(texts=True) as sink:
+        story = Story(tmp_path, sink)
+        async with story.running as running:
+            await story.register("a1")
+            await story.post("a1", "a")
+            await story.delivered(1)
+            sink.behave(Behaviour(status=503))
+            await story.post("a1", "a.")
+            await running.until(lambda: running.service.view.destinations[0].gate.state == "shut")
+        assert running.ledger["destinations"]["up"]["dropped_shutdown"] == 1  # there is no spool
+        sink.behave(Behaviour())
+        after = Story(tmp_path, sink)
+        async with after.running as running:
+            assert after.openings()["spans"] == 1
+            running.service.registry.awake += running.service.registry.orphan_after + 1
+            running.service.orphans.sweep()
+            await after.delivered(1)
+            assert after.rows()["a"]["output"]["error"] == "interrupted"
+
+
+async def test_an_end_that_was_refused_can_be_replayed_out_of_quarantine(tmp_path: Path) -> None:
+    async with Sink(texts=True) as sink:
+        story = Story(tmp_path, sink)
+        async with story.running as running:
+            await story.register("a1")
+            await story.post("a1", "a", "b")
+            await story.delivered(2)
+            sink.behave(Behaviour(reject_span="interrupted", reject_status=422))
+            story.fall_silent("a1")
+            await story.post(None, "c.")  # the upstream takes something, so the ends are to blame
+            await running.until(lambda: running.books().get("quarantined") == 2)
+            sink.behave(Behaviour())
+            quarantine = running.service.view.destinations[0].quarantine
+            numbers = [entry.id for entry in await quarantine.entries(0, 10)]
+            assert await quarantine.replay(numbers) == numbers
+            await story.delivered(5)
+            assert [story.rows()[name]["status"] for name in "ab"] == ["ERROR", "ERROR"]
+            assert running.books() == {"enqueued": 3, "synthesized": 4, "delivered": 5, "quarantined": 2}

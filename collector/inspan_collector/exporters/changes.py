@@ -10,6 +10,7 @@ from msgspec.json import Decoder
 from yarl import URL
 
 from inspan_collector.config.model import DestinationConfig
+from inspan_collector.errors import InspanError
 from inspan_collector.exporters.connections import Answer
 from inspan_collector.exporters.http import HttpExporter, Shape
 from inspan_collector.exporters.verdict import LATER, MAX_MESSAGE, raise_for
@@ -36,6 +37,10 @@ _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  
 _target: Final = Decoder(Target)
 _members: Final = Decoder(dict[str, msgspec.Raw])
 _encoder: Final = msgspec.json.Encoder()
+
+
+class _UnseenError(InspanError):
+    """A span is there, and what it says cannot be read."""
 
 
 class ChangingExporter(HttpExporter):
@@ -66,7 +71,11 @@ class ChangingExporter(HttpExporter):
             members = json_text.members(span)
             span_id = _target.decode(span).id
             del members["id"], members["trace_id"]
-            there = await self._look(span_id)
+            try:
+                there = await self._look(span_id)
+            except _UnseenError as error:  # it may have ended, and would be overwritten
+                rejected, message = rejected + 1, str(error)
+                continue
             if there is None or self._has_ended(there):
                 # Ours may be there already, where an attempt that failed further on has written it.
                 needless += there is None or not _is_ours(there, members)
@@ -85,7 +94,8 @@ class ChangingExporter(HttpExporter):
         return Receipt(rejected, message[:MAX_MESSAGE], needless)
 
     async def _look(self, span_id: str) -> dict[str, msgspec.Raw] | None:
-        """The span as it is there: empty where it cannot be seen, None where there is none."""
+        """The span as it is there: empty where we may not look, None where there is none. Raises _UnseenError where it
+        is there and cannot be read."""
         answer = await self._one("GET", span_id)
         if answer.status == NOT_THERE:
             return None
@@ -94,7 +104,7 @@ class ChangingExporter(HttpExporter):
         try:
             return _members.decode(answer.words) if answer.status == 200 else {}
         except _UNREADABLE:  # longer than what is kept of an answer, or no span
-            return {}
+            raise _UnseenError(f"{answer.status}: the answer that was to say whether it has ended is no span") from None
 
     def _end_not_before(self, there: dict[str, msgspec.Raw], members: dict[str, msgspec.Raw]) -> None:
         """Upstreams refuse a span that ends before it starts: clocks of agents may be ahead of ours."""

@@ -11,7 +11,7 @@ from collections import Counter, deque
 from inspan_collector.batch import Batch
 from inspan_collector.chunk import Chunk
 from inspan_collector.errors import UNSENT, Isolate, Later, Pause
-from inspan_collector.formats import FORMATS
+from inspan_collector.formats import FORMATS, span_patch
 from inspan_collector.ledger import (
     DELIVERED,
     DROPPED_BUG,
@@ -151,6 +151,8 @@ class Delivery:
         rejected = min(receipt.rejected, piece.spans)
         if rejected:
             message = "partial success: the upstream took note of spans and threw them away"
+            if piece.format == span_patch.name:
+                message = "ends for dead agents cannot be written: the spans stay open"
             destination.events.record("rejected", destination.name, message, spans=rejected, words=receipt.message)
         for arrived, chunks in Counter([chunk.arrived for chunk in piece.chunks]).items():
             destination.delivery_seconds.observe(now - arrived, chunks)

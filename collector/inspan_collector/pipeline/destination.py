@@ -12,7 +12,7 @@ from inspan_collector.chunk import Chunk, Custody
 from inspan_collector.config.model import DestinationConfig
 from inspan_collector.errors import MalformedChunk
 from inspan_collector.events import Events
-from inspan_collector.formats import FORMATS, Format, Head, span_json
+from inspan_collector.formats import FORMATS, Format, Head, span_json, span_patch
 from inspan_collector.gate import PROBE_PAUSED, Gate
 from inspan_collector.histogram import BYTES, SECONDS, SPANS, Histogram
 from inspan_collector.ledger import DROPPED_QUEUE_FULL, ENQUEUED, MERGED, REPLAYED, SPOOLED, Ledger, QueueRefusal
@@ -74,10 +74,13 @@ class Exporter(Protocol):
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """What this destination gets of the process's memory. queue_bytes: custody; working_bytes: its room."""
+    """What this destination gets of the process's memory. queue_bytes: custody; working_bytes: its room. remembering:
+    the part of what it is configured to remember that there is room for.
+    """
 
     queue_bytes: int
     working_bytes: int
+    remembering: float = 1.0
 
 
 class Destination:
@@ -109,7 +112,11 @@ class Destination:
         limits = Limits(config.batch.max_spans, self.max_batch_bytes, config.batch.linger)
         dedupe = config.upsert.dedupe if exporter.upserts else None
         # What an agent says cannot be made to look like what another said, unless the seed is known.
-        self.prints = None if dedupe is None else Prints(dedupe.window, dedupe.max_keys, random.getrandbits(63))
+        self.prints = (
+            None
+            if dedupe is None
+            else Prints(dedupe.window, max(1, int(dedupe.max_keys * bounds.remembering)), random.getrandbits(63))
+        )
         self.waiting: Lanes | Upserts = (
             Upserts(limits, config.upsert.hold_open, memory, journal, self.prints)
             if exporter.upserts
@@ -130,7 +137,7 @@ class Destination:
         self.queue.evicted = self._evicted
         self.trail: Noting | None = None
         if isinstance(self.waiting, Upserts) and config.upsert.trail is not None:
-            trail = Trail(int(config.upsert.trail.max_bytes), config.upsert.trail.max_age)
+            trail = Trail(int(config.upsert.trail.max_bytes * bounds.remembering), config.upsert.trail.max_age)
             self.trail = self.queue.trail = self.waiting.trail = Noting(trail, clock)
         # Jitter spreads the retries of many pods; nobody has to be unable to guess it.
         self.gate = Gate(config.retry.initial, config.retry.max, random.uniform)
@@ -179,6 +186,9 @@ class Destination:
         """
         taken: dict[int, int] = {}
         for each in refused:
+            if each.format == span_patch.name:
+                taken |= self._end_again(each)
+                continue
             heads = self._heads(each)
             if heads is None:
                 continue
@@ -189,6 +199,17 @@ class Destination:
             message = "given to the destination again, out of quarantine"
             self.events.note("replayed", self.name, message, spans=sum(taken.values()))
         return list(taken)
+
+    def _end_again(self, refused: Refused) -> dict[int, int]:
+        """An end that we wrote and the upstream refused: it is made once more, and booked as synthesized."""
+        if not isinstance(self.waiting, Upserts):
+            return {}
+        try:
+            self.waiting.openings.refused(refused.body)
+        except MalformedChunk:
+            return {}
+        self.poke()
+        return {refused.id: refused.spans}
 
     def _heads(self, refused: Refused) -> Sequence[Head] | None:
         """Of the spans, where their format has any; None where these cannot be sent here."""

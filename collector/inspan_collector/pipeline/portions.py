@@ -26,8 +26,10 @@ def portion(budget: int, destinations: Sequence[DestinationConfig]) -> Portions:
 
     No destination can take what another needs: one whose upstream is down fills its own queue and nothing else.
     """
-    # A configuration that says how large the budget is, and asks for more than this, is refused.
-    budget -= min(sum(config.remembered for config in destinations), int(budget * REMEMBERED))
+    # A configuration that says how large the budget is, and asks for more than this, is refused. Else it gets less.
+    asked = sum(config.remembered for config in destinations)
+    remembering = min(1.0, budget * REMEMBERED / asked) if asked else 1.0
+    budget -= int(asked * remembering)
     wanted = [max(config.concurrency, SLOTS) * int(config.batch.max_bytes) for config in destinations]
     working = min(sum(wanted), int(budget * WORKING_SHARE))
     custody = budget - working
@@ -36,7 +38,7 @@ def portion(budget: int, destinations: Sequence[DestinationConfig]) -> Portions:
         custody,
         working,
         [
-            Bounds(min(int(config.queue.max_bytes), queue), want * working // sum(wanted))
+            Bounds(min(int(config.queue.max_bytes), queue), want * working // sum(wanted), remembering)
             for config, want in zip(destinations, wanted, strict=True)
         ],
     )

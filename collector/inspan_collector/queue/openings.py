@@ -7,6 +7,9 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from typing import Any, Final, Protocol, cast
 
 import msgspec
+from msgspec.json import Decoder
+
+from inspan_collector.formats import json_text, span_json, span_patch
 
 # Of one destination; with their keys some 5 MB. An agent has as many open as its calls are deep and wide, and a pod
 # has tens of agents.
@@ -26,6 +29,18 @@ class Log(Protocol):
     def write(self, records: Sequence[Record]) -> None:
         """Keep these, behind those of before."""
         ...
+
+
+class _Words(msgspec.Struct):
+    message: str
+
+
+class _Ended(msgspec.Struct):
+    end_timestamp: str
+    output: _Words
+
+
+_ended: Final = Decoder(_Ended)
 
 
 class End(msgspec.Struct, frozen=True, gc=False):
@@ -87,7 +102,7 @@ class Openings:
             self.close(oldest)
 
     def ended(self, keys: Collection[Hashable]) -> None:
-        """Copies with an end were taken, whoever posted them."""
+        """The upstream has the ends of these, whoever posted them."""
         if self.open and (keys := self.open.keys() & keys):
             self.close(keys)
 
@@ -119,8 +134,15 @@ class Openings:
     def reclaim(self, agent: str) -> None:
         """It is back, and ends its spans by itself."""
         self.gone.pop(agent, None)
-        for key in [key for key in self.due if self.open[key] == agent]:
+        for key in [key for key in self.due if self.open.get(key) == agent]:
             del self.due[key]
+
+    def refused(self, body: bytes) -> None:
+        """Ends that were refused are to be tried once more. body: in the format span_patch. Raises MalformedChunk."""
+        for head, span in zip(span_patch.scan(body).heads, span_json.spans_of(body), strict=True):
+            ended = json_text.decode(_ended, span)
+            (key,) = span_json.keys_of([head])
+            self.due[key] = End(ended.end_timestamp, ended.output.message)
 
     def take(self, busy: Mapping[Hashable, object], most: int) -> dict[Hashable, bytes]:
         """The ends of spans that are due, but for those of which something is under way. They are due no more."""

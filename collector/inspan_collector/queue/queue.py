@@ -256,6 +256,7 @@ class Queue:
         """
         kept = 0
         spooled: list[int] = []
+        ends = [chunk for chunk in chunks if chunk.format == span_patch.name]
         for chunk in chunks:
             safe = [seq for seq in chunk.seqs if self.journal is not None and self.journal.is_safe(seq)]
             kept += len(safe) * chunk.spans // max(1, len(chunk.seqs))
@@ -265,9 +266,12 @@ class Queue:
                 self.journal.erase(chunk.seqs, lost=True)  # of those that are not safe: they may be on their way
         spans = sum([chunk.spans for chunk in chunks])
         self.ledger.move(place, SPOOLED, kept)
+        unmade = sum([chunk.spans for chunk in ends])
+        self.ledger.move(place, SYNTHESIZED, unmade)  # they never were: the next life makes them
+        kept += unmade
         self.ledger.move(place, fate, spans - kept)
         if self.trail is not None:
-            self.trail.parted(chunks, spooled, fate)
+            self.trail.parted([chunk for chunk in chunks if chunk not in ends], spooled, fate)
         self._let_go(chunks)
         if place == IN_FLIGHT:
             self.waiting.gone(chunks, fate=fate, took_all=False, now=0.0)

@@ -18,7 +18,7 @@ from typing import cast
 
 from inspan_collector.chunk import Chunk
 from inspan_collector.formats import Head, span_json, span_patch
-from inspan_collector.ledger import QUARANTINED
+from inspan_collector.ledger import DELIVERED, QUARANTINED
 from inspan_collector.pledge import Pledge
 from inspan_collector.queue.bundle import BEHIND, COMMA, KEY, READY, Bundle, Copies, weight
 from inspan_collector.queue.ending import Ending
@@ -43,7 +43,6 @@ class Upserts(Ending):
         was_ready, was_holding = bool(self.ready), bool(self.holding)
         opened, ended, posted = span_json.copies(chunk.body, heads)
         merged = chunk.spans - len(opened) - len(ended)
-        self.openings.ended(ended.keys())
         if self.journal is not None:  # a row on disk may be all that is left of a start, and knows no agent
             self._watch(chunk.agent, opened, chunk.arrived)
         if merged and self.trail is not None:
@@ -175,6 +174,8 @@ class Upserts(Ending):
         for copies in gone:
             if copies.format == span_patch.name:
                 self._ends_are_through(copies, fate)
+            elif copies.ended and fate == DELIVERED:  # until then a span is open upstream, whatever was posted
+                self.openings.ended(copies.keys)
             for key in copies.keys:
                 following = self.by_key.pop(key)
                 if following is None:

@@ -6,7 +6,7 @@ from typing import Any
 from tests.collector.queue.rig import UpsertRig, names
 
 from inspan_collector.chunk import Chunk
-from inspan_collector.ledger import DELIVERED, DROPPED_SHUTDOWN, IN_FLIGHT, QUARANTINED
+from inspan_collector.ledger import DELIVERED, DROPPED_EXPIRED, DROPPED_SHUTDOWN, IN_FLIGHT, QUARANTINED
 from inspan_collector.liveness import Registered, Registration, Registry
 from inspan_collector.queue.ending import AT_ONCE, TOGETHER
 from inspan_collector.queue.openings import End
@@ -62,8 +62,18 @@ def test_a_true_end_takes_the_place_of_one_that_is_due() -> None:
     delivered(rig, "x", author=agent())
     orphaned(rig)
     rig.post("x.", at=9.0)
-    assert names(rig.take(at=10.0)) == ["x."] and rig.books()["in_flight"] == 1
+    end = rig.take(at=10.0)
+    assert names(end) == ["x."] and rig.left(20.0) is None
+    rig.settle(*end, at=20.0)
     assert "synthesized" not in rig.books() and not rig.waiting.openings.due
+
+
+def test_where_the_true_end_is_lost_the_span_is_ended_all_the_same() -> None:
+    rig = UpsertRig()
+    delivered(rig, "x", author=agent())
+    rig.post("x.", at=9.0)
+    rig.settle(*rig.take(at=10.0), fate=DROPPED_EXPIRED)
+    assert orphaned(rig) == 1 and ids(rig.take(at=11.0)) == ["x"]
 
 
 def test_a_true_end_follows_one_that_is_in_flight() -> None:
@@ -112,9 +122,10 @@ def test_what_is_not_sent_before_our_own_end_is_open_in_the_next_life() -> None:
     delivered(rig, "x", author=agent())
     orphaned(rig)
     chunks = rig.take(at=9.0)
-    assert rig.queue.abandon(chunks, IN_FLIGHT, DROPPED_SHUTDOWN) == 1
+    assert rig.queue.abandon(chunks, IN_FLIGHT, DROPPED_SHUTDOWN) == 0
+    rig.check()
     assert rig.waiting.openings.open.keys() == {"t\0x"}
-    assert rig.books() == {"enqueued": 1, "synthesized": 1, "delivered": 1, "dropped_shutdown": 1}
+    assert rig.books() == {"enqueued": 1, "delivered": 1}  # it was never made
 
 
 def test_while_older_copies_are_on_disk_no_end_is_sent() -> None:

@@ -135,7 +135,7 @@ def test_the_next_life_knows_what_is_open_and_who_was_heard_when() -> None:
     seed = int(os.environ.get("INSPAN_SEED", random.randrange(1 << 32)))
     print(f"INSPAN_SEED={seed}")
     chance = random.Random(seed)
-    openings, paper = Openings(limit=20), Paper()
+    openings, paper = Openings(limit=5), Paper()
     openings.log, openings.wall = paper, lambda at: at + 1000.0
     for step in range(2000):
         name, author = str(chance.randrange(60)), chance.choice("abc")
