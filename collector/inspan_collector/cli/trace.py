@@ -17,6 +17,7 @@ from inspan_collector.demo.paint import BAD, GOOD, WARN, Paint
 NAME: Final = 60  # columns of a branch and a name: a deep or long one is cut, and what became of it is seen
 HEADING: Final = ("step", "after", "destination", "status", "attempt", "fingerprint", "detail")
 MOODS: Final = {"good": GOOD, "slow": WARN, "bad": BAD}
+MAX_ID: Final = 300  # characters: SGP takes 256, and each may be 12 in a path, of which a line holds 8,190 with both
 NONE: Final = (
     "no destination of this sidecar keeps a trail: those of kind sgp and agentex do, unless upsert.trail is null"
 )
@@ -55,6 +56,8 @@ def execute(arguments: argparse.Namespace) -> int:
 def _trace(arguments: argparse.Namespace) -> int:
     if not arguments.trace_id or arguments.id == "":
         raise Misused("an id is never empty")
+    if max(len(arguments.trace_id), len(arguments.id or "")) > MAX_ID:
+        raise Misused(f"an id of more than {MAX_ID} characters cannot be asked for")
     try:
         path = f"/trace/{quote(arguments.trace_id, safe='')}"
         found = ask(arguments, "GET", path, id=arguments.id)
