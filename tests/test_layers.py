@@ -29,6 +29,7 @@ ROWS: Final = (
     ("4 view", {"view"}),
     ("4 metrics", {"metrics", "tracing"}),
     ("4 admin", {"admin", "control"}),
+    ("5 spool_door", {"spool_door"}),
     ("5 keeping", {"keeping", "orphans", "stopping", "termination", "trim"}),
     ("5 root", {"service"}),
     ("6 demo", {"demo"}),

@@ -4,13 +4,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from inspan_collector.config.model import Config, DestinationConfig, SpoolConfig
-from inspan_collector.errors import InspanError
+from inspan_collector.config.model import Config, DestinationConfig
 from inspan_collector.events import Events
 from inspan_collector.ledger import Reception
 from inspan_collector.mirror import Former as FormerLife
@@ -29,6 +27,7 @@ from inspan_collector.spool.refusals import BOUND
 from inspan_collector.spool.share import Share
 from inspan_collector.spool.spool import Spool
 from inspan_collector.spool.store import Applied
+from inspan_collector.spool_door import SpoolDoor
 
 OPENING: Final = 2.0  # s that a start waits for its spool: a second covers a gigabyte, and agents must not wait for a
 #                       disk in trouble
@@ -78,7 +77,7 @@ class Keeping:
             pledge.expect()
             self.spool.write(Write(posts=[pledge.post], done=lambda trouble: pledge.settle(kept=trouble is None)))
 
-    def door(self) -> "SpoolDoor | None":
+    def door(self) -> SpoolDoor | None:
         """What the commands may ask; None without a spool."""
         return None if self.spool is None else SpoolDoor(self.spool, self.pipelines)
 
@@ -240,50 +239,6 @@ class Keeping:
         self.mirror.close(clean=held == spooled)
         for file in self.prints.values():
             file.close()
-
-
-class SpoolDoor:
-    """What the commands ask of the spool; see control.Spool."""
-
-    def __init__(self, spool: Spool, pipelines: Mapping[str, Pipeline]) -> None:
-        self.spool = spool
-        self.pipelines = pipelines
-
-    async def show(self) -> Mapping[str, Any]:
-        """What is in it by destination, and its state."""
-        totals = await self.spool.ask(lambda store: store.totals())
-        config: SpoolConfig = self.spool.config
-        return {
-            "path": str(config.path),
-            "trouble": self.spool.why_not(),
-            "bytes": self.spool.size,
-            "limit_bytes": int(config.max_bytes),
-            "destinations": {
-                name: {**_shown(total), "configured": name in self.pipelines} for name, total in totals.items()
-            },
-        }
-
-    async def replay(self, source: str, target: str) -> Mapping[str, Any]:
-        """Rows of a destination that is not configured any more become those of one that is."""
-        if source in self.pipelines:
-            raise InspanError(f"{source} is a destination of this sidecar, and sends what is its own by itself")
-        pipeline = self.pipelines.get(target)
-        if pipeline is None or pipeline.backlog is None:
-            raise InspanError(f"{target} is no destination here; known are {', '.join(self.pipelines)}")
-        moved = await self.spool.ask(partial(_adopt, source=source, target=target))
-        pipeline.backlog.share.disk_spans += moved.spans
-        pipeline.backlog.replayed(moved.spans)
-        self.spool.strangers.pop(source, None)
-        return {"from": source, "to": target, "rows": moved.rows, "spans": moved.spans}
-
-
-def _adopt(store: Any, *, source: str, target: str) -> Total:
-    moved: Total = store.adopt(source, target)
-    return moved
-
-
-def _shown(total: Total) -> Mapping[str, Any]:
-    return {"rows": total.rows, "spans": total.spans, "bytes": total.size, "oldest": total.oldest}
 
 
 def _upstream(config: DestinationConfig) -> str:

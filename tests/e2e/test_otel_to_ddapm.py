@@ -81,6 +81,7 @@ def test_the_upstream_gets_exactly_the_spans_that_the_sdk_sent_in_fewer_and_full
             "otlp": {"received": 2 * SPANS, "accepted": 2 * SPANS, "refused": {}},
             "spans": {"received": 0, "accepted": 0, "refused": {}},
             "sgp": {"received": 0, "accepted": 0, "refused": {}},
+            "agentex": {"received": 0, "accepted": 0, "refused": {}},
             "liveness": {"received": 0, "accepted": 0, "refused": {}},
             "unknown": {"received": 0, "accepted": 0, "refused": {}},
         },
