@@ -92,7 +92,7 @@ class Backlog(Claims):
             if after == 0 and share.passed == NEVER:
                 self._vanished()
         sound = self._young(self._sound(rows))
-        if self.unclaimed:
+        if self.unclaimed or self.unsettled:
             sound = self._overtaken(sound)
         return self._rejoin(sound) if sound else []
 

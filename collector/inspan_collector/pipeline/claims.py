@@ -27,6 +27,7 @@ class Claims(Bequest):
         super().__init__(destination, share, disk)
         # By key, (whether it has ended, seq) of the copy that counts of those sent while the disk was in trouble.
         self.unclaimed: dict[bytes, tuple[bool, int]] = {}
+        self.unsettled: dict[bytes, tuple[bool, int]] = {}  # of these, what has been looked up since, and has no fate
 
     def must_look_up(self) -> bool:
         """Whether what is taken may have an older copy on disk, and the disk can say so."""
@@ -94,8 +95,15 @@ class Claims(Bequest):
 
     def _says_less(self, key: bytes | None, seq: int, ended: bool) -> bool:
         """Whether a row has lost to a copy of its span that was sent: an open one never beats an ended row."""
-        sent = self.unclaimed.get(key) if key is not None else None
+        sent = self._sent(key) if key is not None else None
         return sent is not None and beats(sent[1], sent[0], seq, ended)
+
+    def _sent(self, key: bytes) -> tuple[bool, int] | None:
+        """What was sent of this span without a look: until it has its fate, a row that comes back may be older."""
+        unsettled = self.unsettled.get(key)
+        if unsettled is not None and unsettled[1] not in self.share.unseen:
+            unsettled = None
+        return max(filter(None, (self.unclaimed.get(key), unsettled)), default=None)
 
     async def _catch_up(self) -> None:
         """The disk can be read again: what is older than what was sent meanwhile is not sent any more."""
@@ -119,6 +127,8 @@ class Claims(Bequest):
             if self._says_less(key, seq, ended) and seq not in noticed and self.share.is_spooled(seq)
         }
         self._lost_to_sent(late)
+        sent_ones = {**self.unsettled, **self.unclaimed}
+        self.unsettled = {key: sent for key, sent in sent_ones.items() if sent[1] in self.share.unseen}
         self.unclaimed = {}
 
     def _overtaken(self, rows: Sequence[Row]) -> list[Row]:
@@ -134,7 +144,7 @@ class Claims(Bequest):
             self.destination.trail.note(statuses.MERGED, late.values())  # of these no more is known than fingerprints
         self.destination.ledger.move(SPOOLED, MERGED, len(late))
         for row, key in late.items():
-            _, seq = self.unclaimed[key]
+            _, seq = cast(tuple[bool, int], self._sent(key))
             self.share.take_over(seq if seq in self.share.unseen else None, row)
         self.destination.ledger.publish()
 

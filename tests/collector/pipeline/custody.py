@@ -261,7 +261,7 @@ class World:
             if not self.troubled and not self.keeping.mirror.overflowed:
                 self.settled[name] |= self.upstreams[name].acked.keys() - held - on_disk_again
             share = pipeline.backlog.share
-            self.excused |= pipeline.backlog.unclaimed.keys()
+            self.excused |= pipeline.backlog.unclaimed.keys() | pipeline.backlog.unsettled.keys()
             if self.sections.spool.max_bytes < SCARCE:  # no room for a copy's row: that of an earlier one stands for it
                 self.excused |= {rows[row][2] for seq, row in share.stands.items() if seq != row and row in rows} - {
                     None

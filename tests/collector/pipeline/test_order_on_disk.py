@@ -81,7 +81,7 @@ class Lives:
             await rig.drained(deadline=rng.choice([0.0, 1.0]))
             await asyncio.sleep(1.0)  # what is to be erased is erased
         assert rig.pipeline.backlog is not None
-        self.excused |= rig.pipeline.backlog.unclaimed.keys()
+        self.excused |= rig.pipeline.backlog.unclaimed.keys() | rig.pipeline.backlog.unsettled.keys()
         # Of two copies the one that stayed may have been in memory alone, and the row of the other stands for it.
         self.torn = self.torn or bool(rig.pipeline.backlog.share.unwritten)
         if self.troubles:  # a copy whose row could not be put in place of an earlier one's was sent all the same
