@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
+from google.protobuf.message import DecodeError
 
 from inspan_collector.errors import MalformedChunk
 from inspan_collector.formats.descriptors import message_classes
@@ -50,7 +51,10 @@ def _protobuf_keys(body: bytes) -> list[Key]:
 
 
 def _unusual_key(span: bytes) -> bytes:
-    ids = _ids(span)
+    try:
+        ids = _ids(span)
+    except DecodeError as why:
+        raise MalformedChunk(f"a span is not protobuf: {why}", 0) from None
     return bytes(ids.trace_id + ids.span_id)
 
 
