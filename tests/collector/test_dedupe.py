@@ -18,6 +18,7 @@ from inspan_collector.row import Refused
 from inspan_collector.sink import Sink
 from inspan_collector.sink.behaviour import Behaviour
 
+DURABLE: Final = {"content_type": "application/json", "inspan_ack": "durable"}
 JSON: Final = {"content-type": "application/json"}
 ON: Final = {"hold_open": "0s", "dedupe": {}}
 
@@ -125,6 +126,28 @@ async def test_a_change_in_one_life_is_known_in_the_next(tmp_path: Path) -> None
             async with Running(tmp_path, sgp(sink, upsert=ON), spool=spool(tmp_path)) as running:
                 await sent(running, body)
         assert writes(sink) == ["a", "a", "a"]
+
+
+async def test_a_copy_that_waits_on_disk_is_not_forgotten_for_one_that_was_delivered_before_it(tmp_path: Path) -> None:
+    """Posted were a, b, and a again; a is delivered, b is on disk still."""
+    first, second = copies("a."), changed("a")
+    async with Sink(keep=True) as sink:
+        place = sgp(sink, upsert=ON, batch={"max_spans": 1, "linger": 0}, concurrency=1)
+        kept = spool(tmp_path, mode="always", lifetime="persistent")
+        sink.behave(Behaviour(status=503))
+        async with Running(tmp_path, place, spool=kept) as running:
+            for body in (first, copies(*(f"x{n}." for n in range(40))), second):
+                assert (await running.post(body, "/v1/spans", **DURABLE)).status == 202
+            await running.until(lambda: running.service.view.destinations[0].gate.state == "shut")
+        sink.behave(Behaviour(delay="20ms"))
+        async with Running(tmp_path, place, spool=kept, drain={"deadline": "10s"}) as running:
+            await running.until(lambda: running.books().get("delivered", 0) >= 1)
+            assert (await running.post(first, "/v1/spans", content_type="application/json")).status == 202
+            await running.until(
+                lambda: running.books().get("spooled", 0) == running.service.view.destinations[0].ledger.held() == 0
+            )
+        last = [item for body in sink.bodies for item in json.loads(body)["items"] if item["id"] == "a"][-1]
+        assert last == json.loads(first)[0]
 
 
 async def test_a_life_that_remembers_nothing_leaves_nothing_to_be_believed(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ class Destination:
             else Lanes(limits, journal)
         )
         if isinstance(self.waiting, Upserts):
-            self.waiting.openings.held_back = lambda: self.ledger.balances[SPOOLED] > 0
+            self.waiting.spooled = lambda: self.ledger.balances[SPOOLED] > 0
         self.queue = Queue(
             self.ledger,
             self.waiting,

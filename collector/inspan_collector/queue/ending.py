@@ -45,6 +45,9 @@ class Ending(Places):
         """Take out the copies that tell the upstream nothing new. Returns their count."""
         if self.prints is None or not copies:
             return 0
+        if self.spooled():  # a copy on disk that came later may change what the upstream has
+            self.prints.forget(copies)
+            return 0
         said = self.prints.judge(copies, now, ended=ended)
         if self.trail is not None:
             self.trail.note(statuses.MERGED, said.known)
@@ -60,7 +63,7 @@ class Ending(Places):
     def _end_is_free(self) -> bool:
         """Whether an end can be taken: nothing of its span waits, is in flight, or may be on disk."""
         due = self.openings.due
-        if not due or len(self.ends) >= AT_ONCE * TOGETHER or self.openings.held_back():
+        if not due or len(self.ends) >= AT_ONCE * TOGETHER or self.spooled():
             return False
         return any(key not in self.by_key for key in due)
 

@@ -66,7 +66,6 @@ class Openings:
         self.heard: dict[str, float] = {}  # when each of them was heard last, in seconds since the epoch
         self.wall: Callable[[float], float] = lambda at: at  # seconds since the epoch of a loop time
         self.log: Log | None = None
-        self.held_back: Callable[[], bool] = lambda: False  # whether what spans are to be ended may not be sent yet
 
     def __repr__(self) -> str:
         return f"<Openings {len(self.open)} open, {len(self.due)} due, {self.unwatched} unwatched>"

@@ -39,6 +39,7 @@ class Places:
         self.limits = limits
         self.hold_open = hold_open
         self.keeper = OwnBytes(memory, prints)
+        self.spooled: Callable[[], bool] = lambda: False  # whether earlier copies may be on disk alone
         self.openings = Openings()
         self.trail: Noting | None = None
         self.by_key: dict[Hashable, Bundle | None] = {}  # where its copy waits; None: one is in flight, and none waits

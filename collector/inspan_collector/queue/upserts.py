@@ -199,7 +199,9 @@ class Upserts(Ending):
 
     def _says_nothing(self, following: Bundle, now: float) -> bool:
         """Whether the upstream has what a copy says that waited behind another of its span."""
-        return self.prints is not None and bool(self.prints.judge(following.copies, now, ended=following.ended).known)
+        if self.prints is None or self.spooled():
+            return False
+        return bool(self.prints.judge(following.copies, now, ended=following.ended).known)
 
     # Between memory and disk
 

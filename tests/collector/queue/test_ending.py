@@ -132,9 +132,9 @@ def test_while_older_copies_are_on_disk_no_end_is_sent() -> None:
     rig = UpsertRig()
     delivered(rig, "x", author=agent())
     orphaned(rig)
-    rig.waiting.openings.held_back = lambda: True
+    rig.waiting.spooled = lambda: True
     assert rig.left(9.0) is None
-    rig.waiting.openings.held_back = lambda: False
+    rig.waiting.spooled = lambda: False
     assert rig.left(9.0) == 0
 
 

@@ -256,6 +256,19 @@ def deduping(**more: object) -> UpsertRig:
     return UpsertRig(prints=Prints(WINDOW, 100, 1), **more)  # type: ignore[arg-type]
 
 
+def test_while_copies_are_on_disk_nothing_passes_for_known():
+    """One of them may have come later than what was delivered, and be sent behind it."""
+    rig = deduping()
+    settled(rig, "a.")
+    rig.waiting.spooled = lambda: True
+    rig.post("a.", at=5.0)
+    assert rig.books() == {"enqueued": 2, "delivered": 1, "queued": 1}
+    rig.waiting.spooled = lambda: False
+    rig.settle(*rig.take(at=9.0), at=9.0)
+    rig.post("a.", at=9.5)
+    assert rig.books() == {"enqueued": 3, "delivered": 2, "merged": 1}
+
+
 def test_an_identical_post_is_merged_and_waits_for_nothing():
     rig = deduping()
     settled(rig, "a.", "b")
