@@ -19,7 +19,8 @@ from inspan_collector.keeping import Keeping
 from inspan_collector.liveness import SWEEP, Registry
 from inspan_collector.memory import Memory
 from inspan_collector.orphans import Orphans
-from inspan_collector.pipeline.destination import Destination, Exporter
+from inspan_collector.pipeline.destination import Destination
+from inspan_collector.pipeline.exporter import Exporter
 from inspan_collector.pipeline.intake import Intake
 from inspan_collector.pipeline.portions import portion
 from inspan_collector.queue.upserts import Upserts

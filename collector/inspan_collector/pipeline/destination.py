@@ -3,22 +3,22 @@
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
-
-import msgspec
+from typing import Final
 
 from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk, Custody
 from inspan_collector.config.model import DestinationConfig
 from inspan_collector.errors import MalformedChunk
 from inspan_collector.events import Events
-from inspan_collector.formats import FORMATS, Format, Head, span_json, span_patch
+from inspan_collector.formats import FORMATS, Head, span_json, span_patch
 from inspan_collector.gate import PROBE_PAUSED, Gate
 from inspan_collector.histogram import BYTES, SECONDS, SPANS, Histogram
 from inspan_collector.ledger import DROPPED_QUEUE_FULL, ENQUEUED, MERGED, REPLAYED, SPOOLED, Ledger, QueueRefusal
 from inspan_collector.memory import Memory
 from inspan_collector.pipeline.evidence import Tally
+from inspan_collector.pipeline.exporter import Exporter
 from inspan_collector.pipeline.line import Line
+from inspan_collector.pipeline.portions import Bounds
 from inspan_collector.pipeline.room import Room
 from inspan_collector.pledge import Pledge
 from inspan_collector.quarantine import MemoryQuarantine, Quarantine
@@ -28,7 +28,6 @@ from inspan_collector.queue.noting import Noting
 from inspan_collector.queue.prints import Prints
 from inspan_collector.queue.queue import Queue
 from inspan_collector.queue.upserts import Upserts
-from inspan_collector.receipt import Receipt
 from inspan_collector.row import ROW, Refused
 from inspan_collector.trail import Trail, statuses
 
@@ -36,51 +35,6 @@ ENCODING: Final = 2  # batches at once that are joined and being compressed: mor
 DECISIONS: Final = ("delivered", "later", "isolate", "pause", "abandoned")
 RAISE: Final = 1.05  # a learned byte limit grows by this at each full batch that is delivered, up to what is configured
 FULL: Final = 0.5  # of the limit: batches end where chunks do, so few are fuller
-
-
-class Exporter(Protocol):
-    """Turns a body into one request of its kind, and the answer into a decision."""
-
-    formats: frozenset[str]
-    working: int  # times a batch's bytes that an attempt needs at most: joined, and framed or compressed; see room
-    upserts: bool  # a later copy of a span replaces the earlier one, so starts are sent too; takes span_json alone
-
-    async def open(self) -> None:
-        """Make connections possible, on the running loop."""
-
-    async def close(self) -> None:
-        """Close every connection."""
-
-    def room(self, format: Format, size: int, spans: int) -> int:
-        """Bytes that an attempt needs for a batch of `size` bytes, its joined body included.
-
-        `working` times the size, unless this exporter writes the format anew.
-        """
-
-    def faults(self, format: Format, body: bytes) -> list[tuple[int, str]]:
-        """(index in the order of the body, why) of the spans that can never be sent or parsed. See Format.faults."""
-
-    async def encode(self, format: Format, body: bytes) -> bytes:
-        """The bytes that will be sent for a plain body: framed and compressed.
-
-        Raises Isolate, with the status UNSENT, where spans are in it that can never be sent: `faults` says which.
-        """
-
-    async def send(self, format: Format, payload: bytes, spans: int) -> Receipt:
-        """Send encoded bytes. Raises Later, Isolate or Pause."""
-
-    def connections(self) -> tuple[int, int]:
-        """Connections open now, and opened since the start."""
-
-
-class Bounds(msgspec.Struct, frozen=True):
-    """What this destination gets of the process's memory. queue_bytes: custody; working_bytes: its room. remembering:
-    the part of what it is configured to remember that there is room for.
-    """
-
-    queue_bytes: int
-    working_bytes: int
-    remembering: float = 1.0
 
 
 class Destination:

@@ -6,11 +6,20 @@ from typing import Final
 import msgspec
 
 from inspan_collector.config.model import REMEMBERED, DestinationConfig
-from inspan_collector.pipeline.destination import Bounds
 
 WORKING_SHARE: Final = 1 / 3  # of the budget at most: the rest is custody, which is what the budget is for
 SLOTS: Final = 2  # at least so many batches' bytes: one attempt needs twice its own while it is being compressed
 QUEUE_SHARE: Final = 0.9  # of custody at most for all queues: requests that are being read need room too
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """What this destination gets of the process's memory. queue_bytes: custody; working_bytes: its room. remembering:
+    the part of what it is configured to remember that there is room for.
+    """
+
+    queue_bytes: int
+    working_bytes: int
+    remembering: float = 1.0
 
 
 class Portions(msgspec.Struct, frozen=True):

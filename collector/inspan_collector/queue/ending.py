@@ -3,16 +3,12 @@
 from collections.abc import Hashable, Iterable
 from typing import Final
 
-from inspan_collector.batch import Limits
 from inspan_collector.chunk import Chunk
 from inspan_collector.formats import span_patch
 from inspan_collector.ledger import DROPPED_SHUTDOWN
 from inspan_collector.liveness import Registered
-from inspan_collector.memory import Memory
 from inspan_collector.queue.bundle import KEY, Copies
-from inspan_collector.queue.journal import Journal
 from inspan_collector.queue.places import Places
-from inspan_collector.queue.prints import Prints
 from inspan_collector.trail import statuses
 
 TOGETHER: Final = 16  # ends in one attempt: each is a request of its own, one after the other
@@ -22,17 +18,6 @@ INTERRUPTED: Final = "interrupted"  # the agent of what we write in its place
 
 class Ending(Places):
     """Places from which ends go out, as changes of spans that the upstream has."""
-
-    def __init__(
-        self,
-        limits: Limits,
-        hold_open: float,
-        memory: Memory,
-        journal: Journal | None = None,
-        prints: Prints | None = None,
-    ) -> None:
-        super().__init__(limits, hold_open, memory, journal, prints)
-        self.ends: set[Hashable] = set()  # in flight
 
     def _watch(self, agent: Hashable, opened: Iterable[Hashable], now: float) -> None:
         """Open copies that the upstream will have, or that are on disk. Not those of which an ended one waits: they say

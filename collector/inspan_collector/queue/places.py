@@ -41,6 +41,7 @@ class Places:
         self.keeper = OwnBytes(memory, prints)
         self.spooled: Callable[[], bool] = lambda: False  # whether earlier copies may be on disk alone
         self.openings = Openings()
+        self.ends: set[Hashable] = set()  # of spans that nobody else ends, in flight
         self.trail: Noting | None = None
         self.by_key: dict[Hashable, Bundle | None] = {}  # where its copy waits; None: one is in flight, and none waits
         self.behind: dict[Hashable, Bundle] = {}

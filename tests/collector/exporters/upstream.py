@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 from inspan_collector.config.load import load
 from inspan_collector.config.model import DestinationConfig
 from inspan_collector.formats import FORMATS
-from inspan_collector.pipeline.destination import Exporter
+from inspan_collector.pipeline.exporter import Exporter
 from inspan_collector.receipt import Receipt
 from inspan_collector.service import make_exporter
 

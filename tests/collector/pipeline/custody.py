@@ -28,8 +28,9 @@ from inspan_collector.keeping import Keeping
 from inspan_collector.ledger import PLACES, Reception
 from inspan_collector.memory import Memory
 from inspan_collector.mirror import Mirror
-from inspan_collector.pipeline.destination import Bounds, Destination
+from inspan_collector.pipeline.destination import Destination
 from inspan_collector.pipeline.intake import Intake
+from inspan_collector.pipeline.portions import Bounds
 from inspan_collector.pledge import Pledge
 from inspan_collector.row import ROW
 

@@ -19,10 +19,11 @@ from inspan_collector.ledger import FATES
 from inspan_collector.memory import Memory
 from inspan_collector.pipeline.backlog import Backlog
 from inspan_collector.pipeline.bequest import Former
-from inspan_collector.pipeline.destination import Bounds, Destination
+from inspan_collector.pipeline.destination import Destination
 from inspan_collector.pipeline.intake import Intake
 from inspan_collector.pipeline.overflow import Overflow
 from inspan_collector.pipeline.pipeline import Pipeline
+from inspan_collector.pipeline.portions import Bounds
 from inspan_collector.quarantine import SpoolQuarantine
 from inspan_collector.spool.refusals import BOUND
 from inspan_collector.spool.share import Share
