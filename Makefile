@@ -19,6 +19,8 @@ SHIM := .shim/shim.so
 NODE := docs/examples/node/node_modules
 # Wheels alone: a fresh machine has no compiler, and what builds a source archive is not covered by the hashes.
 INSTALL := -m pip install --quiet --only-binary :all: --require-hashes
+# Most tests wait for something. A file's stay together, since some share what they start; ARGS="-n 0" for one process.
+SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile
 OURS := -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
 
 .PHONY: help demo run test soak fuzz check bench e2e lock clean
@@ -34,7 +36,7 @@ run: $(READY) ## a sidecar at the default socket; ARGS="-c FILE" for a configura
 	.venv/bin/inspan run $(ARGS)
 
 test: $(READY) .venv-upstream/.ready .shim/.ready ## every test but the heavy ones; no network once installed
-	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_SHIM="$$(ls "$(CURDIR)/$(SHIM)" 2>/dev/null || true)" $(PY) -m pytest $(ARGS)
+	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_SHIM="$$(ls "$(CURDIR)/$(SHIM)" 2>/dev/null || true)" $(PY) -m pytest $(SPREAD) $(ARGS)
 
 soak: $(READY) .shim/.ready ## the tests that break things, at length: 10 minutes of each chaos, or INSPAN_SOAK_SECONDS; INSPAN_SEED repeats a run
 	INSPAN_SOAK=1 INSPAN_TEST_SHIM="$$(ls "$(CURDIR)/$(SHIM)" 2>/dev/null || true)" $(PY) -m pytest tests/faults tests/collector/pipeline/test_custody_model.py -s $(ARGS)
