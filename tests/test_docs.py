@@ -47,6 +47,8 @@ def written(default: Any) -> str:
     """A default as the pages write it."""
     if default is None or default is False:
         return "`null`" if default is None else "`false`"
+    if default == ():
+        return "`[]`"
     return "`{}`" if default == {} else f"`{getattr(default, 'shown', default)}`"
 
 

@@ -14,8 +14,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from inspan_collector.config.values import Address
 from inspan_collector.errors import StartError
+from inspan_collector.hosts import Hosts
 from inspan_collector.live import Crowded, Feed, Viewer
 from inspan_collector.metrics import registry
+from inspan_collector.readonly import readonly
 from inspan_collector.view import View
 
 STOP: Final = 0.5  # s for a scrape in hand at the end; it takes milliseconds
@@ -40,9 +42,9 @@ class Admin:
         self.feeding: asyncio.Task[None] | None = None
         self.runner: web.AppRunner | None = None
 
-    async def start(self, address: Address) -> None:
-        """Listen. Raises StartError."""
-        app = web.Application()
+    async def start(self, address: Address, hosts: Hosts) -> None:
+        """Listen. hosts: what it may be called. Raises StartError."""
+        app = readonly(hosts)
         app.add_routes(
             [
                 web.get("/", self._index),

@@ -15,6 +15,7 @@ from inspan_collector.exporters.agentex import AgentexExporter
 from inspan_collector.exporters.file import FileExporter
 from inspan_collector.exporters.otlp import otlp_exporter
 from inspan_collector.exporters.sgp import sgp_exporter
+from inspan_collector.hosts import Hosts, is_loopback
 from inspan_collector.keeping import Keeping
 from inspan_collector.liveness import SWEEP, Registry
 from inspan_collector.memory import Memory
@@ -67,6 +68,7 @@ class Service:
         self.stuck_at: float | None = None
         self.running: list[asyncio.Task[None]] = []
         self.ready = False
+        self.hosts = Hosts(config.admin.allow_hosts)
         self.keeping = Keeping(config, self.events, NAMES)
         self._build_pipelines()
         self.registry = Registry(orphan_after(config.destinations), self.events.note)
@@ -111,7 +113,7 @@ class Service:
             stack.push_async_callback(self._end, running)
             stack.push_async_callback(self.keeping.close)
             if self.config.admin.listen is not None:
-                await self.admin.start(self.config.admin.listen)
+                await self.admin.start(self.config.admin.listen, self.hosts)
                 stack.push_async_callback(self.admin.stop)
             trim()  # of what the imports and the configuration took
             listeners = await stack.enter_async_context(self._listening())
@@ -238,6 +240,7 @@ class Service:
             durable=self.keeping.why_not,
             ack_timeout=ACK_TIMEOUT if self.config.spool is None else self.config.spool.ack_timeout,
             registry=self.registry,
+            hosts=self.hosts if self.config.listen and is_loopback(self.config.listen.host) else None,
         )
 
     def _connection(self) -> Connection:

@@ -131,6 +131,6 @@ class Running:
 def raw(body: bytes, path: str = "/v1/traces", method: str = "POST", **headers: str) -> bytes:
     """A request as bytes."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    said = {"host": "x", "content-type": "application/x-protobuf", "content-length": str(len(body))} | named
+    said = {"host": "localhost", "content-type": "application/x-protobuf", "content-length": str(len(body))} | named
     lines = "".join(f"{name}: {value}\r\n" for name, value in said.items() if value)
     return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body

@@ -63,6 +63,8 @@ class SocketConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 class AdminConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     listen: Address | None = address("127.0.0.1:19464")  # 9464 is every OpenTelemetry SDK's own
+    # Names that its clients may call it, and a `listen` on loopback: addresses and localhost are always ours.
+    allow_hosts: tuple[Annotated[str, Meta(pattern="^[A-Za-z0-9._-]+$")], ...] = ()
 
 
 class MemoryConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ from inspan_collector.inflate import ENCODINGS
 from inspan_collector.liveness import Registry
 from inspan_collector.receiver.answer import Answer
 from inspan_collector.receiver.asks import ACK_KEY, AGENT_KEY, SEQUENCE_KEY, MalformedAsk, read_asks
+from inspan_collector.receiver.browsers import Browsers
 from inspan_collector.receiver.dialects import ROUTES, Dialect, Refusal, agentex, below, liveness
 from inspan_collector.receiver.posts import Posts
 from inspan_collector.receiver.refusing import Refusing, content_type_of
@@ -21,6 +22,7 @@ class Admitting(Refusing):
     """Who may go on to their body. For the attributes see `Door`, which sets them."""
 
     accounts: Sequence[bytes]
+    browsers: Browsers
     draining: bool
     durable: Callable[[], str | None]
     posts: Posts
@@ -29,6 +31,13 @@ class Admitting(Refusing):
 
     def admit(self, head: Head) -> Answer | None:
         """Refuse what the head alone shows to be hopeless."""
+        if head.agent.uid is None:  # over TCP; no browser speaks over a unix socket
+            why = self.browsers.refuse(head.headers)
+            if why is not None:
+                return self._refuse(head, Refusal(403, "not_allowed", why))
+        return self._admit_agent(head)
+
+    def _admit_agent(self, head: Head) -> Answer | None:
         dialect = ROUTES.get(head.path)
         if dialect is not None:
             methods = dialect.methods

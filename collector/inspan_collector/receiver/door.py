@@ -6,6 +6,7 @@ from typing import Final
 from inspan.wire import CUSTODY
 from inspan_collector.errors import InspanError, MalformedChunk, TooLarge, UnsupportedEncoding
 from inspan_collector.formats import FORMATS
+from inspan_collector.hosts import Hosts
 from inspan_collector.inflate import inflate
 from inspan_collector.ledger import QueueRefusal, Reception
 from inspan_collector.liveness import Registry
@@ -14,6 +15,7 @@ from inspan_collector.pledge import Pledge
 from inspan_collector.receiver.admitting import Admitting
 from inspan_collector.receiver.answer import Answer, Awaited
 from inspan_collector.receiver.asks import Asks
+from inspan_collector.receiver.browsers import Browsers
 from inspan_collector.receiver.dialects import ROUTES, Dialect, Reading, Refusal, agentex, below, liveness
 from inspan_collector.receiver.offer import Offer
 from inspan_collector.receiver.posts import RECALLED, Posts
@@ -42,7 +44,7 @@ class Door(Admitting):
     takes: formats that some destination takes. accounts: SGP accounts that the destinations write to. fill: 0 to 1, how
     full the queue is. note: told of every refusal, with its kind, the dialect and the message. durable: None, or why no
     durable acknowledgement can be given now. ack_timeout: seconds that one is waited for. registry: the agents that
-    named themselves.
+    named themselves. hosts: what we may be called over TCP, None for anything.
     """
 
     def __init__(
@@ -58,11 +60,13 @@ class Door(Admitting):
         durable: Callable[[], str | None] = lambda: NO_SPOOL,
         ack_timeout: float = ACK_TIMEOUT,
         registry: Registry | None = None,
+        hosts: Hosts | None = None,
     ) -> None:
         super().__init__(limits, takes=takes, fill=fill, note=note)
         self.offer = offer
         self.memory = memory
         self.accounts = [account.encode() for account in accounts]
+        self.browsers = Browsers(hosts)
         self.durable = durable
         self.waits = Waits(ack_timeout, self.bug)
         self.posts = Posts()
