@@ -32,18 +32,29 @@ def bound(
     with contextlib.ExitStack() as stack:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            _trust(path.parent)
             stack.enter_context(_locked(path, remedy))
             _clear(path, remedy)
             sock = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
             _bind(sock, path, mode)
             stack.callback(_remove, path, _identity(path))
             if gid is not None:
-                os.chown(path, -1, gid)  # before listen: until then nobody can connect
+                # Before listen: until then nobody can connect. Where others may write, a link may stand there by now.
+                os.chown(path, -1, gid, follow_symlinks=False)
             sock.listen(BACKLOG)
             sock.setblocking(False)
         except OSError as error:
             raise StartError(f"cannot listen on {path}: {error.strerror or error}") from error
         yield sock
+
+
+def _trust(directory: Path) -> None:
+    """In a place where everybody may make one, as in /tmp, the directory is our own or root's: another's owner could
+    listen in our place. Agents have the same rule. Raises StartError."""
+    found = directory.lstat()  # a link counts as who made it
+    shared = directory.parent.stat().st_mode & stat.S_IWOTH
+    if shared and found.st_uid not in (0, os.geteuid()):
+        raise StartError(f"{directory} belongs to user {found.st_uid}, and anybody could have made it: set socket.path")
 
 
 @contextlib.contextmanager

@@ -42,7 +42,8 @@ class Termination:
 
 def _write_over(path: Path, content: bytes) -> None:
     """Write a file that is never empty meanwhile: a kill may come at any moment, and a mount cannot be renamed over."""
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    # The directory may be one that others write to: no link is followed, and nobody's pipe is waited for.
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
     try:
         os.pwrite(file, content, 0)
         os.ftruncate(file, len(content))

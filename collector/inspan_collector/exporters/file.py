@@ -44,7 +44,7 @@ class FileExporter:
     async def open(self) -> None:
         """Make the directory. Raises StartError."""
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
+            self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)  # what spans say is for our own user
         except OSError as error:
             raise StartError(f"destination {self.config.name}: cannot make {self.directory}: {error}") from None
 
@@ -95,7 +95,7 @@ class FileExporter:
         if path.exists() and path.stat().st_size >= rotate.max_bytes:
             self._rotate(path, rotate.keep)
         # Unbuffered: what the disk refuses would stay in a buffer, and be written at the end after all.
-        with path.open("ab", buffering=0) as file:
+        with open(path, "ab", buffering=0, opener=_opened) as file:
             start = file.seek(0, os.SEEK_END)
             try:
                 _write(file, payload)
@@ -110,6 +110,11 @@ class FileExporter:
             if older.exists():
                 older.replace(path.with_name(f"{path.name}.{number + 1}"))
         path.replace(path.with_name(f"{path.name}.1"))
+
+
+def _opened(path: str, flags: int) -> int:
+    """The directory may be one that others write to: no link is followed, and nobody's pipe is waited for."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
 
 
 def _write(file: FileIO, payload: bytes) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -91,7 +93,10 @@ async def test_what_cannot_be_rotated_is_written_nowhere_so_that_trying_again_ma
 
 
 async def test_a_device_without_space_is_later_and_says_why(tmp_path: Path) -> None:
-    (tmp_path / "otlp.pb").symlink_to("/dev/full")
+    try:
+        os.mknod(tmp_path / "otlp.pb", stat.S_IFCHR | 0o600, os.stat("/dev/full").st_rdev)
+    except PermissionError:
+        pytest.skip("a device can be made by root alone")
     async with exporting(None, "file", path=str(tmp_path)) as (send, _):
         with pytest.raises(Later, match=r"otlp\.pb: No space left on device"):
             await send(otlp("a"))
