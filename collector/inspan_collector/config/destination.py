@@ -48,6 +48,7 @@ FOREIGN_KEYS: Final[dict[str, tuple[str, ...]]] = {
 OWN_HEADERS: Final = frozenset(
     {"connection", "content-encoding", "content-length", "content-type", "host", "transfer-encoding"}
 )
+_PEM: Final = "-----BEGIN"  # RFC 7468, section 2
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2, token
 
 
@@ -122,6 +123,9 @@ class TlsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if (self.cert_file is None) != (self.key_file is None):
             missing, given = ("key_file", "cert_file") if self.cert_file else ("cert_file", "key_file")
             raise Unfit(missing, f"is missing, and {given} is set; a client certificate needs both")
+        for key in ("ca_file", "cert_file", "key_file"):
+            if _PEM in str(getattr(self, key)):  # not shown, nor looked for on disk: errors would name it
+                raise Unfit(key, "expected the path of a file, got what belongs into one")
 
 
 class RotateConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -73,8 +73,8 @@ def _add_headers(environ: Mapping[str, str], found: Found) -> None:
     headers: dict[str, Secret] = {}
     for place, pair in enumerate(filter(str.strip, text.split(",")), start=1):
         name, equals, value = pair.partition("=")
-        if not equals or not name.strip():
-            raise ConfigError(f"{variable}: entry {place} is not name=value")  # not shown: it may be half a secret
+        if not equals or not name.strip() or not value.strip():
+            raise ConfigError(f"{variable}: entry {place} is not name=value")  # not shown: it may be a secret by itself
         headers[unquote(name.strip()).lower()] = _literal(variable, unquote(value.strip()))
     if headers:
         found.destination["headers"] = headers

@@ -11,7 +11,8 @@ MASK: Final = "***"
 FILE: Final = "file:"
 # `$${` first: it stands for a `${` that is meant. A `${` with no name behind it is an error, not text.
 _VARIABLE: Final = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)\})?")
-_BREAKS: Final = re.compile(r"[\r\n\0]")  # would end the header, or begin another (RFC 9110 section 5.5)
+# A line break would end the header, or begin another; RFC 9110, section 5.5, allows no other of these either.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Secret:
@@ -24,8 +25,8 @@ class Secret:
 
     def __init__(self, text: str = "", *, path: Path | None = None) -> None:
         """Errors: ValueError where the text cannot be a header's value."""
-        if _BREAKS.search(text):
-            raise ValueError("the secret holds a line break or NUL; take it out of where it comes from")
+        if _CONTROL.search(text):
+            raise ValueError("the secret holds a line break or control character; take it out of where it comes from")
         self._text = text
         self.path = path
 
@@ -55,8 +56,8 @@ class Secret:
             why = error.strerror if isinstance(error, OSError) else "is not UTF-8"
             raise ConfigError(f"{self.path}: the secret cannot be read: {why}") from None
         text = text.removesuffix("\n").removesuffix("\r")
-        if _BREAKS.search(text):
-            raise ConfigError(f"{self.path}: the secret holds a line break or NUL; it must be one line")
+        if _CONTROL.search(text):
+            raise ConfigError(f"{self.path}: the secret holds a line break or control character; it must be one line")
         return text
 
     @property

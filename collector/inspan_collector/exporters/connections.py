@@ -6,7 +6,7 @@ import re
 import socket
 import ssl
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import inf
 from types import SimpleNamespace
 from typing import Any, Final
@@ -19,7 +19,9 @@ from aiohttp.payload import Payload
 from yarl import URL
 
 from inspan_collector.config.destination import DestinationConfig, shown_url
-from inspan_collector.errors import ConfigError, Later, Pause
+from inspan_collector.errors import Later, Pause
+from inspan_collector.exporters.masking import masked, secrets_sent
+from inspan_collector.exporters.tls import Tls
 from inspan_collector.exporters.verdict import MAX_MESSAGE
 
 MAX_ANSWER: Final = 64 << 10  # bytes of an answer that are kept: a partial success and its message are far smaller
@@ -68,7 +70,7 @@ class Connections:
         self.session: aiohttp.ClientSession | None = None
         self.in_use: dict[aiohttp.ClientSession, int] = {}
         self.replace_at = 0.0
-        self.tls = self._tls()
+        self.tls = Tls(config)
 
     def __repr__(self) -> str:
         return f"<Connections {self.config.name} {self.open_now()} open, {self.opened} opened>"
@@ -78,16 +80,21 @@ class Connections:
         return sum(1 for sock in self.sockets if sock.fileno() != -1)
 
     async def request(self, method: str, url: URL, payload: bytes, headers: Mapping[str, str]) -> Answer:
-        """One request and its answer. Raises Later or Pause where there is no answer."""
+        """One request and its answer. Raises Later or Pause where there is no answer.
+
+        An answer that is no success, or sends us elsewhere, has our secrets masked where it repeats them.
+        """
         try:
-            return await self._post(method, url, payload, headers)
+            answer = await self._post(method, url, payload, headers)
         except TimeoutError:
             raise Later(f"no answer within {self.config.timeout} s") from None
         except (aiohttp.ClientError, OSError) as error:
+            said = masked(str(error), secrets_sent(self.config, url, headers))
             if _is_refusal_by_tls(error):
-                hint = "check the certificates and tls.ca_file"
-                raise Pause(f"TLS to {shown_url(str(url))} failed: {error}; {hint}") from None
-            raise _later(error) from None
+                hint = self.tls.trouble or "check the certificates and tls.ca_file"
+                raise Pause(f"TLS to {shown_url(str(url))} failed: {said}; {hint}") from None
+            raise _later(error, said) from None
+        return answer if 200 <= answer.status < 300 else _without(answer, secrets_sent(self.config, url, headers))
 
     async def _post(self, *request: Any) -> Answer:
         session, trace = self._current(), SimpleNamespace(reused=False)
@@ -121,7 +128,8 @@ class Connections:
 
     def _current(self) -> aiohttp.ClientSession:
         now = asyncio.get_running_loop().time()
-        if self.session is not None and now >= self.replace_at:
+        renewed = self.tls.renewed()
+        if self.session is not None and (renewed or now >= self.replace_at):
             self._retire(self.session)
         if self.session is None:
             self.session = self._make()
@@ -148,7 +156,7 @@ class Connections:
         connector = aiohttp.TCPConnector(
             limit=self.config.concurrency,
             keepalive_timeout=self.config.keepalive,
-            ssl=self.tls,
+            ssl=self.tls.context,
             socket_factory=self._socket,
         )
         return aiohttp.ClientSession(
@@ -169,24 +177,6 @@ class Connections:
 
     async def _created(self, *_: object) -> None:
         self.opened += 1
-
-    def _tls(self) -> ssl.SSLContext | bool:
-        """Raises ConfigError where a certificate or key cannot be used."""
-        tls = self.config.tls
-        if not (self.config.url or "").startswith("https:"):
-            return True  # reading the system's authorities costs 10 ms and 2 MB
-        files = f"{tls.ca_file}"
-        try:
-            context = ssl.create_default_context(cafile=tls.ca_file)
-            if tls.cert_file is not None:
-                files = f"{tls.cert_file} with {tls.key_file}"
-                context.load_cert_chain(tls.cert_file, tls.key_file)
-        except OSError as error:
-            raise ConfigError(f"destinations.{self.config.name}.tls: {files}: {error}") from None
-        if tls.insecure_skip_verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
 
     async def close(self) -> None:
         """Close every connection; attempts in hand fail."""
@@ -213,9 +203,18 @@ async def _read(response: aiohttp.ClientResponse, most: int) -> Answer:
     return Answer(status=response.status, words=words, headers=response.headers)
 
 
-def _later(error: Exception) -> Later:
+def _without(answer: Answer, secrets: Sequence[str]) -> Answer:
+    """The answer with its words masked, before anything is cut off: half a secret would not be known as one."""
+    words = masked(answer.words.decode("utf-8", "replace"), secrets).encode()
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    if "location" in headers:
+        headers["location"] = masked(headers["location"], secrets)
+    return Answer(status=answer.status, words=words, headers=headers)
+
+
+def _later(error: Exception, said: str) -> Later:
     """Without the query of the URL, in which some upstreams want a key, and without the upstream's own words."""
-    text = _QUERY.sub("?***", str(error))
+    text = _QUERY.sub("?***", said)
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
         return Later(f"{type(error).__name__}: the answer cannot be read", text[:MAX_MESSAGE])
     return Later(f"{type(error).__name__}: {text}"[:MAX_MESSAGE])

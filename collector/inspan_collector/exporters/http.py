@@ -10,6 +10,7 @@ from inspan_collector.config.model import DestinationConfig
 from inspan_collector.exporters.compress import Compressor
 from inspan_collector.exporters.connections import Answer, Connections
 from inspan_collector.exporters.headers import request_headers
+from inspan_collector.exporters.masking import masked, secrets_sent
 from inspan_collector.exporters.verdict import raise_for
 from inspan_collector.formats import Format, span_json
 from inspan_collector.receipt import Receipt
@@ -75,9 +76,14 @@ class HttpExporter:
         """Send encoded bytes. Raises Later, Isolate or Pause."""
         del spans
         headers = request_headers(self.config, format.content_type)
-        answer = await self.pool.request(self.shape.method, URL(self.shape.url), payload, headers)
+        url = URL(self.shape.url)
+        answer = await self.pool.request(self.shape.method, url, payload, headers)
         raise_for(answer.status, answer.words, answer.headers, time.time())
-        return self.shape.receipt(answer.headers.get("content-type", ""), answer.words)
+        receipt = self.shape.receipt(answer.headers.get("content-type", ""), answer.words)
+        if not receipt.message:
+            return receipt
+        secrets = secrets_sent(self.config, url, headers)
+        return msgspec.structs.replace(receipt, message=masked(receipt.message, secrets))
 
     async def ask(self, method: str, url: URL, body: bytes | None = None) -> Answer:
         """One request with a plain JSON body, or none, and its answer. Raises Later or Pause where there is none."""
