@@ -132,6 +132,10 @@ class Service:
         if self.config.admin.listen is not None:
             where["admin"] = f"http://{self.config.admin.listen.rpartition(':')[0]}:{self.admin.port()}"  # 0 became one
         log.info("ready", extra={"kind": "ready", **where})
+        for each in self.config.destinations:
+            if each.tls.insecure_skip_verify:
+                message = "tls.insecure_skip_verify is set: whoever answers there gets the spans and the credentials"
+                self.events.record("insecure", each.name, message)
 
     # Stopping, in the order in which it happens
 

@@ -94,7 +94,7 @@ async def test_what_cannot_be_rotated_is_written_nowhere_so_that_trying_again_ma
 
 async def test_a_device_without_space_is_later_and_says_why(tmp_path: Path) -> None:
     try:
-        os.mknod(tmp_path / "otlp.pb", stat.S_IFCHR | 0o600, os.stat("/dev/full").st_rdev)
+        os.mknod(tmp_path / "otlp.pb", stat.S_IFCHR | 0o600, Path("/dev/full").stat().st_rdev)
     except PermissionError:
         pytest.skip("a device can be made by root alone")
     async with exporting(None, "file", path=str(tmp_path)) as (send, _):
