@@ -4,11 +4,13 @@ A page in a browser can lead a name of its own to our address once it is loaded,
 rebinding). It says that name in `Host`. An address, or `localhost`, it cannot lead anywhere.
 """
 
+import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Final
 
 LOCAL: Final = "localhost"  # and what ends in it: RFC 6761, section 6.3, loopback and nothing else
+_HOST: Final = re.compile(r"(?:\[(?P<six>[^\[\]]*)\]|(?P<name>[^:\[\]]*))(?::[0-9]*)?")
 
 
 class Hosts:
@@ -22,11 +24,11 @@ class Hosts:
 
     def know(self, said: str) -> bool:
         """Whether a Host header, as it was sent, names us. None that is empty is from a browser (RFC 9110, 7.2)."""
-        host = said.strip()
-        if host.startswith("["):
-            return is_address(host[1:].partition("]")[0])
-        name = _plain(host.partition(":")[0])
-        return not name or is_address(name) or name == LOCAL or name.endswith(f".{LOCAL}") or name in self.allowed
+        host = _HOST.fullmatch(said.strip())
+        if host is None or host["six"] is not None:
+            return host is not None and is_address(host["six"])
+        name = _plain(host["name"])
+        return not said or is_address(name) or name == LOCAL or name.endswith(f".{LOCAL}") or name in self.allowed
 
 
 def is_loopback(host: str) -> bool:

@@ -1,6 +1,6 @@
 """The admin address is for reading, and not by somebody's page: which requests pass, and what every answer says."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -28,10 +28,10 @@ def readonly(hosts: Hosts) -> web.Application:
     @web.middleware
     async def pass_readers(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.method not in READING:
-            return _closing(web.HTTPMethodNotAllowed(request.method, READING, text="here is nothing but to read\n"))
+            return _refusal(405, "here is nothing but to read\n", {"allow": ", ".join(READING)})
         called = request.headers.getall(hdrs.HOST, [])
         if request.path not in PROBES and not all(map(hosts.know, called)):
-            return _closing(web.HTTPForbidden(text=_stranger(", ".join(called))))
+            return _refusal(403, _stranger(", ".join(called)))
         return await handler(request)
 
     app = web.Application(middlewares=[pass_readers])
@@ -43,8 +43,9 @@ def _stranger(called: str) -> str:
     return f"this is not called {called[:80]!r}: call it by its address, or add the name to admin.allow_hosts\n"
 
 
-def _closing(refusal: web.Response) -> web.Response:
-    """The body that may follow is not waited for."""
+def _refusal(status: int, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """The last answer of its connection: the body that may follow is not waited for."""
+    refusal = web.Response(status=status, text=text, headers=headers)
     refusal.force_close()
     return refusal
 

@@ -127,7 +127,7 @@ async def test_a_viewer_that_stops_reading_is_cut_off_and_the_others_see_every_s
     async with Running(tmp_path, destination()) as running:
         slow = socket.create_connection(("127.0.0.1", running.service.admin.port() or 0))
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        slow.sendall(b"GET /live HTTP/1.1\r\nhost: x\r\n\r\n")
+        slow.sendall(b"GET /live HTTP/1.1\r\nhost: localhost\r\n\r\n")
         await running.until(lambda: len(feed(running).viewers) == 1)
         (hung,) = feed(running).viewers
         async with Watch(url(running)) as watch:
@@ -147,7 +147,7 @@ async def test_a_viewer_that_stops_reading_is_cut_off_and_the_others_see_every_s
 async def test_the_end_of_the_sidecar_ends_the_feed_and_does_not_wait_for_it(tmp_path: Path) -> None:
     async with Running(tmp_path) as running:
         hung = socket.create_connection(("127.0.0.1", running.service.admin.port() or 0))
-        hung.sendall(b"GET /live HTTP/1.1\r\nhost: x\r\n\r\n")
+        hung.sendall(b"GET /live HTTP/1.1\r\nhost: localhost\r\n\r\n")
         async with Watch(url(running)) as watch:
             await watch.next(), await watch.next()
             began = time.monotonic()
