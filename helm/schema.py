@@ -14,7 +14,7 @@ Tree = dict[str, Any]
 NAME: Final = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"}
 KEY: Final = {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,253}$"}
 VARIABLE: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
-QUANTITY: Final = {"type": ["string", "integer"], "pattern": "^[0-9]+([.][0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)?$"}
+QUANTITY: Final = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)?$"}
 ATTRIBUTE: Final = '^[^,=%$"\\\\\\s]+$'  # what OTEL_RESOURCE_ATTRIBUTES, Kubernetes and YAML leave as it is
 
 
@@ -26,38 +26,35 @@ def values_schema() -> Tree:
     config = schema()
     config.pop("$schema")
     definitions = config.pop("$defs")
-    return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "Values of inspan",
-        **_keys(
-            enabled={"type": "boolean"},
-            image=_keys(
-                repository=_text(),
-                tag=_text("^[A-Za-z0-9_.-]*$"),
-                digest=_text("^(sha256:[0-9a-f]{64})?$"),
-                pullPolicy={"enum": ["", "Always", "IfNotPresent", "Never"]},
-            ),
-            config=config,
-            secrets=_named(VARIABLE, _reference()),
-            files=_named(KEY["pattern"], {"oneOf": [_one("secret"), _one("configMap")]}),
-            spool=_keys(
-                volume={"enum": ["emptyDir", "claim", "template"]},
-                size=QUANTITY,
-                claimName=_text(),
-                storageClassName=_text(),
-            ),
-            terminationGracePeriodSeconds={"type": "integer", "minimum": 1},
-            fsGroup={"type": "integer", "minimum": 0},
-            resources={"type": "object"},  # Kubernetes' own, and more of it than we know
-            resourceAttributes=_named(ATTRIBUTE, {"type": ["string", "number", "boolean"], "pattern": ATTRIBUTE}),
+    values = {
+        "enabled": {"type": "boolean"},
+        "image": _keys(
+            repository=_text(),
+            tag=_text("^[A-Za-z0-9_.-]*$"),
+            digest=_text("^(sha256:[0-9a-f]{64})?$"),
+            pullPolicy={"enum": ["", "Always", "IfNotPresent", "Never"]},
         ),
-        "$defs": definitions,
+        "config": config,
+        "secrets": _named(VARIABLE, _reference()),
+        "files": _named(KEY["pattern"], {"oneOf": [_one("secret"), _one("configMap")]}),
+        "spool": _keys(
+            volume={"enum": ["emptyDir", "claim", "template"]},
+            size=QUANTITY,
+            claimName=_text(),
+            storageClassName=_text(),
+        ),
+        "terminationGracePeriodSeconds": {"type": "integer", "minimum": 1},
+        "fsGroup": {"type": "integer", "minimum": 0},
+        "resources": {"type": "object"},  # Kubernetes' own, and more of it than we know
+        "resourceAttributes": _named(ATTRIBUTE, _text(ATTRIBUTE)),
     }
+    # `global` is Helm's own: it reaches every chart. A null takes a value away, and the templates count on each.
+    keys = _keys(**values, **{"global": {"type": "object"}}) | {"required": list(values)}
+    title = "Values of inspan"
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": title, **keys, "$defs": definitions}
 
 
 def _keys(**properties: Any) -> Tree:
-    if "config" in properties:
-        properties["global"] = {"type": "object"}  # Helm's own: it reaches every chart
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 

@@ -153,3 +153,19 @@ def test_without_the_sidecar_the_pod_is_what_it_was(helm: Helm4, chart: Path) ->
         assert pod["spec"].keys() <= {"containers", "restartPolicy", "volumes"}
     assert "inspan" not in re.sub(r"^#.*$", "", "".join(off.text.values()), flags=re.MULTILINE)
     assert off.notes.strip() == ""
+
+
+def test_what_yaml_and_templates_would_read_otherwise_stays_as_it_is(helm: Helm4, chart: Path) -> None:
+    values = example("claim")
+    values["inspan"] |= {
+        "fsGroup": 1000660000,  # a float64 in templates, and 1.00066e+09 as text
+        "secrets": {"NO": {"name": "1234", "key": "on"}},
+        "files": {"1.0": {"secret": {"name": "5678", "key": "null"}}},
+    }
+    spec = helm.render(chart, values).pods[0]["spec"]
+    assert spec["securityContext"]["fsGroup"] == 1000660000
+    reference = {"name": "NO", "valueFrom": {"secretKeyRef": {"name": "1234", "key": "on"}}}
+    assert reference in spec["initContainers"][0]["env"]
+    files = next(each for each in spec["volumes"] if each["name"] == "inspan-files")
+    item = {"secret": {"name": "5678", "items": [{"key": "null", "path": "1.0"}]}}
+    assert files["projected"]["sources"] == [item]

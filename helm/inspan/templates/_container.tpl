@@ -19,11 +19,11 @@ the app and ends after it. No readinessProbe, which would gate the app, and no p
       value: |
         {{- include "inspan.config.escaped" . | nindent 8 }}
     {{- range $name, $from := $values.secrets }}
-    - name: {{ $name }}
+    - name: {{ $name | quote }}
       valueFrom:
         secretKeyRef:
-          name: {{ $from.name }}
-          key: {{ $from.key }}
+          name: {{ $from.name | quote }}
+          key: {{ $from.key | quote }}
     {{- end }}
   ports:
     - name: inspan-admin

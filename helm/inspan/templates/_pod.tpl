@@ -20,10 +20,10 @@ inspan.dev/sidecar: "true"
 {{/* inspan.settings: for a pod's spec; the time to stop in, and the group of the socket. */}}
 {{- define "inspan.settings" -}}
 {{- if .Values.inspan.enabled -}}
-terminationGracePeriodSeconds: {{ .Values.inspan.terminationGracePeriodSeconds }}
+terminationGracePeriodSeconds: {{ int64 .Values.inspan.terminationGracePeriodSeconds }}
 {{- with .Values.inspan.fsGroup }}
 securityContext:
-  fsGroup: {{ . }}
+  fsGroup: {{ int64 . }}
   fsGroupChangePolicy: OnRootMismatch
 {{- end }}
 {{- end }}

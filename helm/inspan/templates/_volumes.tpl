@@ -14,7 +14,7 @@ that while a start replaces them. What is over a sizeLimit evicts the pod.
 - name: inspan-spool
   {{- if eq $values.spool.volume "claim" }}
   persistentVolumeClaim:
-    claimName: {{ $values.spool.claimName }}
+    claimName: {{ $values.spool.claimName | quote }}
   {{- else }}
   emptyDir:
     sizeLimit: {{ $values.spool.size }}
@@ -27,10 +27,10 @@ that while a start replaces them. What is over a sizeLimit evicts the pod.
       {{- range $path, $from := $values.files }}
       {{- range $kind, $of := $from }}
       - {{ $kind }}:
-          name: {{ $of.name }}
+          name: {{ $of.name | quote }}
           items:
-            - key: {{ $of.key }}
-              path: {{ $path }}
+            - key: {{ $of.key | quote }}
+              path: {{ $path | quote }}
       {{- end }}
       {{- end }}
 {{- end }}
@@ -52,7 +52,7 @@ volumeClaimTemplates:
   spec:
     accessModes: [ReadWriteOnce]
     {{- with .Values.inspan.spool.storageClassName }}
-    storageClassName: {{ . }}
+    storageClassName: {{ . | quote }}
     {{- end }}
     resources:
       requests:
