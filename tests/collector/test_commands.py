@@ -37,6 +37,39 @@ def test_check_says_what_is_wrong_and_where(tmp_path: Path, capsys: pytest.Captu
     assert "concurrency" in said
 
 
+UP = "destinations: [{name: up, kind: otlp, url: 'http://up.example/', timeout: %s}]"
+
+
+def test_a_variable_may_hold_the_configuration_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSPAN_CONFIG_YAML", UP % "11s")
+    assert main(["check"]) == 0
+    assert "timeout: 11s" in capsys.readouterr().out
+
+    monkeypatch.setenv("INSPAN_DESTINATIONS__UP__TIMEOUT", "12s")  # a key's own variable wins over it, as over a file
+    assert main(["check"]) == 0
+    assert "timeout: 12s" in capsys.readouterr().out
+
+    file = tmp_path / "inspan.yaml"
+    file.write_text(UP.replace("up", "other") % "13s")
+    monkeypatch.delenv("INSPAN_DESTINATIONS__UP__TIMEOUT")
+    assert main(["check", "-c", str(file)]) == 0  # what is typed wins over both
+    assert "timeout: 13s" in capsys.readouterr().out
+
+
+def test_an_error_in_a_variable_that_holds_the_configuration_names_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSPAN_CONFIG_YAML", UP % "soon")
+    assert main(["check"]) == 2
+    assert "INSPAN_CONFIG_YAML: destinations[0].timeout" in capsys.readouterr().err
+
+    monkeypatch.setenv("INSPAN_CONFIG", str(tmp_path / "inspan.yaml"))
+    assert main(["check"]) == 2
+    assert "INSPAN_CONFIG and INSPAN_CONFIG_YAML are both set" in capsys.readouterr().err
+
+
 def test_check_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--schema"]) == 0
     assert '"destinations"' in capsys.readouterr().out

@@ -15,7 +15,8 @@ from typing import Final
 import uvloop
 
 from inspan_collector.cli.logs import log_to_stderr
-from inspan_collector.config.load import Resolved, read
+from inspan_collector.config.load import Resolved, read, resolve
+from inspan_collector.errors import ConfigError
 from inspan_collector.service import Service
 from inspan_collector.stopping import Stop
 
@@ -29,6 +30,9 @@ MMAP_BYTES: Final = 32 << 20
 # wait, again and again: 7 % of a one-span request.
 GC_THRESHOLDS: Final = (50_000, 20, 50)
 
+FILE: Final = "INSPAN_CONFIG"
+TEXT: Final = "INSPAN_CONFIG_YAML"  # a pod's own manifest can carry it, and then no file beside it can be another's
+
 log = logging.getLogger("inspan")
 
 
@@ -39,13 +43,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """The option that names the configuration file."""
-    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="default: $INSPAN_CONFIG, else none")
+    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help=f"default: ${FILE}, else the text in ${TEXT}")
 
 
 def read_config(arguments: argparse.Namespace) -> Resolved:
-    """The configuration that a command was given. Raises ConfigError."""
-    path = arguments.config or (Path(os.environ["INSPAN_CONFIG"]) if os.environ.get("INSPAN_CONFIG") else None)
-    return read(path, os.environ)
+    """The configuration that a command was given: by its option, else by a variable. Raises ConfigError."""
+    file, text = os.environ.get(FILE), os.environ.get(TEXT)
+    if arguments.config is not None:
+        return read(arguments.config, os.environ)
+    if file and text:
+        raise ConfigError(f"{FILE} and {TEXT} are both set, and each would be the whole configuration; take one out")
+    if text:
+        return resolve(text, TEXT, os.environ)
+    return read(Path(file) if file else None, os.environ)
 
 
 def execute(arguments: argparse.Namespace) -> int:
