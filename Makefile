@@ -16,6 +16,8 @@ DDAPM := .venv-upstream/bin/ddapm-test-agent
 ROTEL := .bench/rotel-agent
 AGENTEX := .venv-agentex/bin/python
 SHIM := .shim/shim.so
+HADOLINT := .venv-image/bin/hadolint
+DOCKERFILES := Dockerfile image/base/Dockerfile
 NODE := docs/examples/node/node_modules
 HELM4 := .venv-chart/bin/python
 HELM3 := tests/helm/node_modules
@@ -25,10 +27,10 @@ INSTALL := -m pip install --quiet --only-binary :all: --require-hashes
 SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile
 OURS := -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo run test soak fuzz check bench e2e chart lock clean
+.PHONY: help demo run test soak fuzz check bench e2e chart lock clean image image-base image-test audit
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo '  ARGS="..." is handed on, as in: make test ARGS="-k socket"'
 
 demo: $(READY) ## a sidecar, a moody upstream and two agents for 15 seconds; exits 0 if the books balance
@@ -46,16 +48,30 @@ soak: $(READY) .shim/.ready ## the tests that break things, at length: 10 minute
 fuzz: $(READY) ## a million odd inputs for formats and receiver; ARGS="--inputs N" for another number
 	$(PY) -m tests.faults.fuzz $(ARGS)
 
-check: $(READY) ## lint, format, strict types, import layers, pinned files
+check: $(READY) .venv-image/.ready ## lint, format, strict types, import layers, pinned files
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	@# As the editor of an agent's author sees our API. The warning it would ask the network for is none of ours.
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(PY) -m pyright --pythonpath $(PY) --project docs/examples
 	$(PY) -m pytest tests/test_layers.py
+	@[ ! -e $(HADOLINT) ] || $(HADOLINT) $(DOCKERFILES)
 	@# Who installs chooses the registry: a pinned file that names one breaks behind a mirror.
 	@! grep -nE '://|"resolved"|^ *--?(i |f |index-url|extra-index-url|find-links|trusted-host)' constraints/*.txt docs/examples/node/package-lock.json tests/helm/package-lock.json \
 		|| { echo 'pinned files: versions and hashes only, no address' >&2; exit 1; }
+
+image: .venv-image/.ready ## the image, by buildah or docker, and its size; BASE=... BUILDER=... TAG=... ENGINE=...
+	@[ ! -e $(HADOLINT) ] || $(HADOLINT) $(DOCKERFILES)
+	.venv-image/bin/python -m image --engine "$(ENGINE)" build --base "$(BASE)" --builder "$(BUILDER)" $(if $(TAG),--tag "$(TAG)")
+
+image-base: .venv-image/.ready ## what `make image` builds on, anew: Debian's packages as they are now; DEBIAN=... ENGINE=...
+	.venv-image/bin/python -m image --engine "$(ENGINE)" base --debian "$(DEBIAN)"
+
+image-test: $(READY) ## builds the image with buildah, and runs it as nobody in particular; needs root
+	$(PY) -m pytest -m e2e tests/image $(ARGS)
+
+audit: .venv-audit/.ready ## what is known against the versions that are installed; the one verb that always needs the network
+	@.venv-audit/bin/python -m image.audit .venv-audit/bin/pip-audit constraints/run.txt
 
 bench: $(READY) .bench/.ready .venv-agentex/.ready ## beside the collector rotel and the queue of agentex-sdk, where they run here
 	INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \
@@ -71,7 +87,7 @@ chart: $(READY) .venv-chart/.ready $(HELM3)/.ready ## the charts: write the sche
 	$(PY) -m tests.helm.show
 
 clean: ## remove what the verbs installed and left behind
-	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-chart .venv-lock .venv-shim .bench .shim $(NODE) $(HELM3) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-chart .venv-lock .venv-shim .bench .shim $(NODE) $(HELM3) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov .venv-image .venv-audit .image
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first python3 that is new enough and really starts: a version manager's shim may exist and refuse.
@@ -139,6 +155,17 @@ SHIM_FLAGS := -shared -fPIC -O2 -Wall
 	@.venv-shim/bin/python $(INSTALL) -r constraints/shim.txt
 	@touch $@
 
+# hadolint is a native program, in wheels for the usual machines. Where there is none the image is built without its word.
+.venv-image/.ready: constraints/image.txt
+	$(call new_venv,.venv-image,what lints a Dockerfile)
+	@.venv-image/bin/python $(INSTALL) -r constraints/image.txt || echo 'hadolint does not install here: going on without it' >&2
+	@touch $@
+
+.venv-audit/.ready: constraints/audit.txt
+	$(call new_venv,.venv-audit,pip-audit)
+	@.venv-audit/bin/python $(INSTALL) -r constraints/audit.txt
+	@touch $@
+
 # agentex-sdk needs Python 3.12, which nothing else here does. Where there is none, the next `make bench` or `make e2e`
 # looks again.
 .venv-agentex/.pinned: constraints/agentex.txt
@@ -179,6 +206,9 @@ lock: .venv-lock/.uv-$(UV) ## pin anew what pyproject.toml asks for; ARGS=--upgr
 	.venv-lock/bin/uv $(PIN) --group upstream -o constraints/upstream.txt
 	.venv-lock/bin/uv $(PIN) --group bench -o constraints/bench.txt
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group chart -o constraints/chart.txt
+	.venv-lock/bin/uv $(PIN) --only-binary :all: --group build -c constraints/dev.txt -o constraints/build.txt
+	.venv-lock/bin/uv $(PIN) --only-binary :all: --group image -o constraints/image.txt
+	.venv-lock/bin/uv $(PIN) --only-binary :all: --group audit -o constraints/audit.txt
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group shim -o constraints/shim.txt
 	.venv-lock/bin/uv $(call PIN,3.12) pyproject.toml --only-binary :all: -c constraints/run.txt --extra agentex --group agentex -o constraints/agentex.txt
 
