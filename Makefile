@@ -21,7 +21,7 @@ NODE := docs/examples/node/node_modules
 INSTALL := -m pip install --quiet --only-binary :all: --require-hashes
 OURS := -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo run test soak fuzz check bench e2e lock clean
+.PHONY: help demo run test soak fuzz check docs bench e2e lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ check: $(READY) ## lint, format, strict types, import layers, pinned files
 	@# Who installs chooses the registry: a pinned file that names one breaks behind a mirror.
 	@! grep -nE '://|"resolved"|^ *--?(i |f |index-url|extra-index-url|find-links|trusted-host)' constraints/*.txt docs/examples/node/package-lock.json \
 		|| { echo 'pinned files: versions and hashes only, no address' >&2; exit 1; }
+
+docs: $(READY) ## write anew what pages under docs/ have from the code: keys, metrics
+	$(PY) -m pages
 
 bench: $(READY) .bench/.ready .venv-agentex/.ready ## beside the collector rotel and the queue of agentex-sdk, where they run here
 	INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \
