@@ -27,7 +27,7 @@ INSTALL := -m pip install --quiet --only-binary :all: --require-hashes
 SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile
 OURS := -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo run test soak fuzz check bench e2e chart lock clean image image-base image-test audit
+.PHONY: help demo run test soak fuzz check bench e2e chart lock clean image image-base image-test audit docs
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ image-test: $(READY) ## builds the image with buildah, and runs it as nobody in 
 
 audit: .venv-audit/.ready ## what is known against the versions that are installed; the one verb that always needs the network
 	@.venv-audit/bin/python -m image.audit .venv-audit/bin/pip-audit constraints/run.txt
+
+docs: $(READY) ## write anew what pages under docs/ have from the code: keys, metrics
+	$(PY) -m pages
 
 bench: $(READY) .bench/.ready .venv-agentex/.ready ## beside the collector rotel and the queue of agentex-sdk, where they run here
 	INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \

@@ -28,6 +28,7 @@ ROW = re.compile(
 )
 DOCUMENTED = {row["key"]: row for row in ROW.finditer(CONFIGURATION)}
 TRANSLATE = (ROOT / "docs/translate.md").read_text(encoding="utf-8")
+SERIES = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
 METRICS = (ROOT / "collector/inspan_collector/metrics.py").read_text(encoding="utf-8")
 
 
@@ -92,7 +93,7 @@ def test_every_reason_and_state_says_what_to_do(word: str) -> None:
 def test_every_metric_is_listed() -> None:
     names = re.findall(r"(?:_counter|_gauge|_histogram)\(\s*\"([a-z_]+)\"", METRICS)
     assert len(names) > 20
-    missing = [name for name in names if f"inspan_{name}" not in OPERATIONS]
+    missing = [name for name in names if f"`inspan_{name}" not in SERIES]
     assert missing == []
 
 
@@ -115,5 +116,13 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8")):
+        file = page.parent / target if target else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), f"{target}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link can end with: the headings, as they become addresses."""
+    heads = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}

@@ -77,17 +77,17 @@ class Metrics(Collector):
         counts = {d.name: d.ledger.snapshot() for d in self.view.destinations}
         texts = {
             "enqueued": "Accepted copies offered to the destination",
-            "recovered": "Spans that came back from the spool at start",
-            "replayed": "Spans sent again from quarantine, by command",
+            "recovered": "Spans taken over from the life before",
+            "replayed": "Spans given again by command: from quarantine, or rows of another destination",
             "synthesized": "Ends written for agents that died",
             "delivered": "Spans the upstream took",
-            "merged": "Copies replaced by a later copy of the same span",
+            "merged": "Copies of which another copy of the same span was sent",
             "quarantined": "Spans the upstream refused for good, kept with the reason",
         }
         for account, text in texts.items():
             yield _counter(f"spans_{account}", text, D, {(name,): count[account] for name, count in counts.items()})
         yield self._counter(
-            "spans_deduplicated", "Copies merged because the upstream has the same", lambda d: d.deduplicated
+            "spans_deduplicated", "Merged copies that told nothing new, by fingerprint", lambda d: d.deduplicated
         )
         yield _counter(
             "spans_dropped",
@@ -116,10 +116,10 @@ class Metrics(Collector):
         )
         spool = self.view.spool
         errors = dict.fromkeys(TROUBLES, 0) if spool is None else spool.scribe.errors
-        yield _gauge("spool_bytes", "Bytes of the spool", [], {(): 0 if spool is None else spool.size})
+        yield _gauge("spool_bytes", "Bytes of all rows on disk", [], {(): 0 if spool is None else spool.size})
         limit = 0 if spool is None else spool.config.max_bytes
-        yield _gauge("spool_limit_bytes", "Most bytes of the spool", [], {(): limit})
-        yield _counter("spool_errors", "Failures of the disk", ["kind"], {(k,): n for k, n in errors.items()})
+        yield _gauge("spool_limit_bytes", "Most bytes of rows on disk", [], {(): limit})
+        yield _counter("spool_errors", "Disk troubles that began", ["kind"], {(k,): n for k, n in errors.items()})
         yield self._gauge("quarantine_spans", "Refused spans kept now", lambda d: d.quarantine.spans)
         yield self._counter("quarantine_evicted_spans", "Refused spans that made room", lambda d: d.quarantine.evicted)
 
@@ -139,7 +139,7 @@ class Metrics(Collector):
             {(d.name, decision): d.attempt_seconds[decision] for d in destinations for decision in DECISIONS},
         )
         yield self._histogram("delivery_duration_seconds", "From arrival to delivered", lambda d: d.delivery_seconds)
-        yield self._counter("sent_bytes", "Bytes of request bodies sent upstream", lambda d: d.sent_bytes)
+        yield self._counter("sent_bytes", "Bytes of bodies as sent, each attempt counted", lambda d: d.sent_bytes)
         yield self._gauge("connections_open", "Connections to the upstream", lambda d: d.exporter.connections()[0])
         yield self._counter("connections_opened", "Connections ever opened", lambda d: d.exporter.connections()[1])
         yield _gauge(
@@ -149,7 +149,7 @@ class Metrics(Collector):
             {(d.name, state): int(d.gate.state == state) for d in destinations for state in STATES},
         )
         yield self._gauge(
-            "learned_max_bytes", "Bytes a batch may have, as the upstream taught", lambda d: d.learned_bytes
+            "learned_max_bytes", "Bytes a batch may have, as an upstream's 413 taught", lambda d: d.learned_bytes
         )
         yield _gauge(
             "ledger_imbalance_spans", "Spans by which books and stages differ", [], {(): self.view.imbalance()}
@@ -159,9 +159,12 @@ class Metrics(Collector):
         registry = self.view.registry
         services = registry.services.known.values()
         counts = registry.counts()
-        yield _gauge("agents", "Registered agents", ["state"], {(state,): count for state, count in counts.items()})
+        yield _gauge("agents", "Agents remembered", ["state"], {(state,): count for state, count in counts.items()})
         yield _counter(
-            "agent_spans_recorded", "Spans that agents made", S, {(each.service,): each.recorded for each in services}
+            "agent_spans_recorded",
+            "Spans agents say they made",
+            S,
+            {(each.service,): each.recorded for each in services},
         )
         yield _counter(
             "agent_spans_dropped",
@@ -170,10 +173,12 @@ class Metrics(Collector):
             {(each.service, reason): count for each in services for reason, count in each.dropped.items()},
         )
         queued, missing = registry.queued(), registry.missing()
-        yield _gauge("agent_spans_queued", "Spans that running agents hold", S, {(s,): n for s, n in queued.items()})
+        yield _gauge(
+            "agent_spans_queued", "Spans running agents say they hold", S, {(s,): n for s, n in queued.items()}
+        )
         yield _gauge(
             "agent_spans_missing",
-            "Spans of lost agents that may still come",
+            "Spans of lost agents: they may still come, or become never_arrived",
             S,
             {(s,): n for s, n in missing.items()},
         )
@@ -184,7 +189,7 @@ class Metrics(Collector):
         )
         yield self._counter(
             "open_spans_unwatched",
-            "Open spans that nobody will end, for want of room",
+            "Open spans past the 10,000 watched, or with keys over 1,024 characters: not ended for dead agents",
             lambda d: _openings(d, "unwatched"),
         )
 

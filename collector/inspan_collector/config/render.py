@@ -1,5 +1,6 @@
 """The resolved configuration as text that may be shown, and the schema of the file."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from msgspec.structs import fields
 
 from inspan.wire import ACCOUNT
 from inspan_collector.config.destination import FOREIGN_KEYS, KIND_DEFAULTS, DestinationConfig, default_of, shown_url
+from inspan_collector.config.meanings import DESTINATION, PROCESS, plain
 from inspan_collector.config.model import Config, SocketConfig
 from inspan_collector.config.tree import Tree, struct_of
 from inspan_collector.config.values import Address, Budget, Percent, Seconds, Secret, Size
@@ -31,10 +33,12 @@ def render(config: Config) -> str:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of the file, made from the Structs."""
+    """The JSON schema of the file, made from the Structs, with the meaning of each key."""
     made = msgspec.json.schema(Config, schema_hook=_type_schema)
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     _complete_schema(Config, made["$defs"])
+    _describe(Config, made["$defs"], PROCESS)
+    _describe(DestinationConfig, made["$defs"], DESTINATION)
     return made
 
 
@@ -88,6 +92,18 @@ def _complete_schema(struct: type[Struct], definitions: Tree) -> None:
         for key in set().union(*KIND_DEFAULTS.values()):
             made["properties"][key].pop("default", None)
         definitions["BatchConfig"]["properties"]["max_spans"].pop("default", None)
+
+
+def _describe(struct: type[Struct], definitions: Tree, meanings: Mapping[str, str], above: str = "") -> None:
+    """Add what each key means; how it is written, where the type says so, stands behind that."""
+    for info in fields(struct):
+        below = struct_of(info.type)
+        if below is not None:
+            _describe(below, definitions, meanings, f"{above}{info.name}.")
+        elif above + info.name in meanings:
+            made = definitions[struct.__name__]["properties"][info.name]
+            written = f" ({made['description']})" if "description" in made else ""
+            made["description"] = plain(meanings[above + info.name]) + written
 
 
 def _part_of(kind: Any) -> type[Struct] | None:

@@ -136,6 +136,15 @@ def test_the_schema_tells_defaults_as_one_would_write_them() -> None:
     assert json.loads(json.dumps(schema())) == schema()
 
 
+def test_the_schema_says_what_each_key_means_and_how_it_is_written() -> None:
+    definitions = schema()["$defs"]
+    assert definitions["AdminConfig"]["properties"]["listen"]["description"].startswith("Metrics, health, status")
+    linger = definitions["BatchConfig"]["properties"]["linger"]["description"]
+    assert linger.endswith("waits for company. (seconds, or text such as 100ms, 2s, 5m or 1h)")
+    said = json.dumps(definitions["DestinationConfig"]["properties"]["kind"])
+    assert "are translated into it" in said and "translate.md" not in said
+
+
 TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
 
 

@@ -1,0 +1,25 @@
+"""`python -m pages`, which is `make docs`: write the generated regions of docs/ anew."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from pages import keys, series
+from pages.regions import filled
+
+DOCS: Final = Path(__file__).parents[1] / "docs"
+PAGES: Final[dict[str, Callable[[], dict[str, str]]]] = {
+    "configuration.md": keys.tables,
+    "metrics.md": series.tables,
+}
+
+
+def written() -> Iterator[tuple[Path, str]]:
+    """Each page with what it should say."""
+    for name, tables in PAGES.items():
+        yield DOCS / name, filled((DOCS / name).read_text(encoding="utf-8"), tables())
+
+
+if __name__ == "__main__":
+    for page, text in written():
+        page.write_text(text, encoding="utf-8")

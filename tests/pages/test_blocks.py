@@ -1,0 +1,68 @@
+"""No block of a page is forgotten: it is run, read, shown as what a command prints, or says why not."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.pages.blocks import MARKS, PAGES, READ, ROOT, RUN, SHELL, SHOWN, Block, blocks, read
+
+from inspan_collector.config.load import resolve
+
+BLOCKS = [block for page in PAGES for block in blocks(page)]
+
+
+def of(*languages: str) -> list[Block]:
+    return [block for block in BLOCKS if block.language in languages and block.mark != "not run"]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
+def test_a_block_has_a_language_that_something_is_done_with(block: Block) -> None:
+    assert block.language in (*RUN, *READ, *SHOWN), f"{block}: what is done with {block.language or 'no language'}?"
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.mark], ids=str)
+def test_a_mark_is_one_that_is_known_and_says_what_it_must(block: Block) -> None:
+    assert block.mark in MARKS, f"{block}: there is {', '.join(MARKS)}"
+    assert block.detail or block.mark == "e2e", f"{block}: {block.mark}: and what?"
+    assert block.mark not in ("e2e", "stays until", "shows") or block.language in SHELL, f"{block}: that is for a shell"
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.mark == "part of"], ids=str)
+def test_a_block_that_is_part_of_a_file_is_in_it_word_for_word(block: Block) -> None:
+    assert block.text in (block.page.parent / block.detail).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("block", of("yaml"), ids=str)
+def test_a_configuration_is_one_that_inspan_check_accepts(block: Block) -> None:
+    environ = dict.fromkeys(re.findall(r"\$\{(\w+)}", block.text), "0")
+    resolve(block.text, str(block), environ)
+
+
+@pytest.mark.parametrize("block", of("json"), ids=str)
+def test_json_is_json(block: Block) -> None:
+    json.loads(block.text)
+
+
+def test_a_block_is_read_with_its_mark_its_indent_and_its_line() -> None:
+    text = "# a\n\n* b:\n\n  <!-- not run: it costs -->\n  ```sh\n  make\n    x\n  ```\n\n```text\nshown\n```\n"
+    first, second = read(Path("p.md"), text)
+    assert first == Block(Path("p.md"), 6, "sh", "make\n  x\n", "not run", "it costs")
+    assert (second.language, second.line, second.mark) == ("text", 11, "")
+
+
+def test_a_comment_further_up_is_no_mark() -> None:
+    (block,) = read(Path("p.md"), "<!-- not run: it costs -->\n\n```sh\nmake\n```\n")
+    assert block.mark == ""
+
+
+def test_every_fence_of_every_page_is_read() -> None:
+    for page in PAGES:
+        fences = [line for line in page.read_text(encoding="utf-8").splitlines() if line.strip().startswith("```")]
+        assert len(fences) == 2 * len(blocks(page)), page
+
+
+def test_the_pages_are_found() -> None:
+    assert {ROOT / "README.md", ROOT / "docs/configuration.md"} < set(PAGES) and len(BLOCKS) > 20
+    assert yaml.safe_load(of("yaml")[0].text)
