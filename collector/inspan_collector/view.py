@@ -22,7 +22,10 @@ AGENTS_SHOWN: Final = 100  # of those heard last: a pod has tens, and more is no
 
 
 class View(msgspec.Struct, frozen=True):
-    """A running service, for those who only read. reposted: posts that came again. now: loop time in seconds."""
+    """A running service, for those who only read. reposted: posts that came again. now: loop time in seconds.
+
+    started: when this life began, in seconds since the epoch.
+    """
 
     pipelines: Sequence[Pipeline]
     receptions: Sequence[Reception]
@@ -33,6 +36,7 @@ class View(msgspec.Struct, frozen=True):
     spool: Spool | None
     reposted: Callable[[], int]
     now: Callable[[], float]
+    started: float
     registry: Registry
     patchable: Patchable
 

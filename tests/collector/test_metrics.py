@@ -10,6 +10,7 @@ import random
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +28,7 @@ GOLDEN = Path(__file__).with_name("golden_metrics.txt")
 
 # As the documentation has it.
 CONTRACT = """
-inspan_build_info{version,python}
+inspan_build_info{version,python}              inspan_start_time_seconds
 inspan_spans_received_total{dialect}           inspan_spans_accepted_total{dialect}
 inspan_spans_refused_total{dialect,reason}     inspan_received_bytes_total{dialect}
 inspan_requests_total{dialect,code}            inspan_requests_refused_total{dialect,reason}
@@ -96,6 +97,15 @@ async def test_names_types_and_labels_are_those_of_the_documentation_and_no_othe
         assert families[name].type == kind, name
         assert labels(families[name]) == (set() if name in UNFORESEEN else named), name
         assert families[name].documentation
+
+
+async def test_the_start_is_a_moment_of_this_life_and_stays(tmp_path: Path) -> None:
+    before = time.time()
+    async with Running(tmp_path) as running:
+        after = time.time()
+        first, second = [(await running.metrics())["inspan_start_time_seconds"] for _ in range(2)]
+    assert first == second
+    assert before <= first <= after
 
 
 async def test_what_promtool_has_to_say(tmp_path: Path) -> None:
