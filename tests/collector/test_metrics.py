@@ -8,8 +8,6 @@ import os
 import platform
 import random
 import re
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -20,6 +18,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from tests.collector.rig import Running, destination
 from tests.collector.sink.posts import JSON, otlp, sgp_span
+from tests.prometheus.programs import path_of, promtool
 
 from inspan_collector.sink import Sink
 from inspan_collector.sink.behaviour import Behaviour
@@ -115,10 +114,8 @@ async def test_what_promtool_has_to_say(tmp_path: Path) -> None:
         await running.post(b"nonsense")
         await running.until(lambda: running.books().get("delivered") == 1)
         text = await scraped(running)
-    promtool = shutil.which("promtool")
-    if promtool is not None:
-        checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True)
-        assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+    if path_of("promtool"):
+        assert promtool("check", "metrics", text=text) == (0, "")
     names = [family.name for family in text_string_to_metric_families(text)]
     assert len(names) == len(set(names))
     series = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
