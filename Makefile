@@ -39,8 +39,9 @@ demo: $(READY) ## a sidecar, a moody upstream and two agents for 15 seconds; exi
 run: $(READY) ## a sidecar at the default socket; ARGS="-c FILE" for a configuration
 	.venv/bin/inspan run $(ARGS)
 
-test: $(READY) .venv-upstream/.ready .shim/.ready .venv-chart/.ready $(HELM3)/.ready ## every test but the heavy ones; no network once installed
-	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_SHIM="$$(ls "$(CURDIR)/$(SHIM)" 2>/dev/null || true)" $(PY) -m pytest $(SPREAD) $(ARGS)
+test: $(READY) .venv-upstream/.ready .shim/.ready .venv-chart/.ready $(HELM3)/.ready .prometheus/.ready ## every test but the heavy ones; no network once installed
+	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_SHIM="$$(ls "$(CURDIR)/$(SHIM)" 2>/dev/null || true)" \
+	INSPAN_TEST_PROMETHEUS="$(CURDIR)/.prometheus/bin" $(PY) -m pytest $(SPREAD) $(ARGS)
 
 soak: $(READY) .shim/.ready ## the tests that break things, at length: 10 minutes of each chaos, or INSPAN_SOAK_SECONDS; INSPAN_SEED repeats a run
 	INSPAN_SOAK=1 INSPAN_TEST_SHIM="$$(ls "$(CURDIR)/$(SHIM)" 2>/dev/null || true)" $(PY) -m pytest tests/faults tests/collector/pipeline/test_custody_model.py -s $(ARGS)
@@ -80,8 +81,9 @@ bench: $(READY) .bench/.ready .venv-agentex/.ready ## beside the collector rotel
 	INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \
 	INSPAN_BENCH_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(PY) -m bench $(ARGS)
 
-e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) .venv-agentex/.ready $(NODE)/.ready ## the heavy tests: with arize-phoenix (700 MB), agentex-sdk (1 GB) and Node.js
+e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) .venv-agentex/.ready $(NODE)/.ready .prometheus/.ready ## the heavy tests: with arize-phoenix (700 MB), agentex-sdk (1 GB) and Node.js
 	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_PHOENIX="$(CURDIR)/.venv-e2e/bin/phoenix" \
+	INSPAN_TEST_PROMETHEUS="$(CURDIR)/.prometheus/bin" \
 	INSPAN_TEST_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(PY) -m pytest -m e2e $(ARGS)
 
 chart: $(READY) .venv-chart/.ready $(HELM3)/.ready ## the charts: write the schema of their values, lint, render, validate, test, print the example
@@ -90,7 +92,7 @@ chart: $(READY) .venv-chart/.ready $(HELM3)/.ready ## the charts: write the sche
 	$(PY) -m tests.helm.show
 
 clean: ## remove what the verbs installed and left behind
-	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-chart .venv-lock .venv-shim .bench .shim $(NODE) $(HELM3) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov .venv-image .venv-audit .image
+	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-chart .venv-lock .venv-shim .bench .shim $(NODE) $(HELM3) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov .venv-image .venv-audit .image .prometheus
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first python3 that is new enough and really starts: a version manager's shim may exist and refuse.
@@ -168,6 +170,23 @@ SHIM_FLAGS := -shared -fPIC -O2 -Wall
 	$(call new_venv,.venv-audit,pip-audit)
 	@.venv-audit/bin/python $(INSTALL) -r constraints/audit.txt
 	@touch $@
+
+# Prometheus and its promtool, which are no wheels: Debian's package, unpacked here and not installed, with package lists
+# of its own where the machine has none; else the same from source, where there is Go, in some minutes. Without either the
+# tests that need them are skipped, and the next `make test` looks again.
+PROMETHEUS := 0.305.0
+LISTS := $(CURDIR)/.prometheus/apt
+APT := apt-get -qq -o APT::Sandbox::User="$$(id -un)"
+OWN_APT := $(APT) -o Dir::State::Lists=$(LISTS)/lists -o Dir::Cache=$(LISTS)/cache
+.prometheus/.ready:
+	@rm -rf .prometheus && mkdir -p .prometheus/bin $(LISTS)/lists/partial $(LISTS)/cache/archives/partial
+	@echo 'fetching Prometheus and promtool into .prometheus (95 MB)'; cd .prometheus; \
+	if command -v dpkg-deb >/dev/null && { $(APT) download prometheus || { $(OWN_APT) update && $(OWN_APT) download prometheus; }; } 2>apt.log && \
+		dpkg-deb -x prometheus_*.deb deb && mv deb/usr/bin/prometheus deb/usr/bin/promtool bin/; then :; \
+	elif command -v go >/dev/null && echo 'no package to be had: building it' && \
+		GOBIN="$$PWD/bin" go install $(addprefix github.com/prometheus/prometheus/cmd/,promtool@v$(PROMETHEUS) prometheus@v$(PROMETHEUS)) 2>go.log; then :; \
+	else echo 'no Prometheus to be had here (see .prometheus/*.log): tests of rules and dashboards are skipped' >&2; exit 0; fi; \
+	rm -rf deb apt prometheus_*.deb; bin/promtool --version 2>&1 | head -1; touch .ready
 
 # agentex-sdk needs Python 3.12, which nothing else here does. Where there is none, the next `make bench` or `make e2e`
 # looks again.

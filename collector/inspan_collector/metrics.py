@@ -35,6 +35,8 @@ class Metrics(Collector):
         build = GaugeMetricFamily("inspan_build_info", "Version of inspan and of Python", labels=["version", "python"])
         build.add_metric([__version__, platform.python_version()], 1)
         yield build
+        # A counter's first sample is no increase to Prometheus: by this a rule knows that all of it is of just now.
+        yield _gauge("start_time_seconds", "When this life began, since the epoch", [], {(): self.view.started})
         yield from self._receptions()
         yield from self._accounts()
         yield from self._places()

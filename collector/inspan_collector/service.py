@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator
 from typing import Final, cast
 
@@ -83,6 +84,7 @@ class Service:
             intake=self.intake,
             connections=lambda: len(self.connections),
             now=self.loop.time,
+            started=time.time(),
             spool=self.keeping.spool,
             reposted=lambda: self.door.posts.reposted,
             registry=self.registry,

@@ -27,8 +27,8 @@ AGENTS_SHOWN: Final = 100  # of those heard last: a pod has tens, and more is no
 class View(msgspec.Struct, frozen=True):
     """A running service, for those who only read.
 
-    reposted: posts that came again. now: loop time in seconds, and began: the same, when this life began. ready:
-    whether the socket takes spans.
+    reposted: posts that came again. now: loop time in seconds, and began: the same, when this life began. started:
+    that instant in seconds since the epoch. ready: whether the socket takes spans.
     """
 
     pipelines: Sequence[Pipeline]
@@ -40,6 +40,7 @@ class View(msgspec.Struct, frozen=True):
     spool: Spool | None
     reposted: Callable[[], int]
     now: Callable[[], float]
+    started: float
     registry: Registry
     patchable: Patchable
     began: float

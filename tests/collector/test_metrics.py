@@ -8,8 +8,7 @@ import os
 import platform
 import random
 import re
-import shutil
-import subprocess
+import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +18,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from tests.collector.rig import Running, destination
 from tests.collector.sink.posts import JSON, otlp, sgp_span
+from tests.prometheus.programs import path_of, promtool
 
 from inspan_collector.sink import Sink
 from inspan_collector.sink.behaviour import Behaviour
@@ -27,7 +27,7 @@ GOLDEN = Path(__file__).with_name("golden_metrics.txt")
 
 # As the documentation has it.
 CONTRACT = """
-inspan_build_info{version,python}
+inspan_build_info{version,python}              inspan_start_time_seconds
 inspan_spans_received_total{dialect}           inspan_spans_accepted_total{dialect}
 inspan_spans_refused_total{dialect,reason}     inspan_received_bytes_total{dialect}
 inspan_requests_total{dialect,code}            inspan_requests_refused_total{dialect,reason}
@@ -98,6 +98,15 @@ async def test_names_types_and_labels_are_those_of_the_documentation_and_no_othe
         assert families[name].documentation
 
 
+async def test_the_start_is_a_moment_of_this_life_and_stays(tmp_path: Path) -> None:
+    before = time.time()
+    async with Running(tmp_path) as running:
+        after = time.time()
+        first, second = [(await running.metrics())["inspan_start_time_seconds"] for _ in range(2)]
+    assert first == second
+    assert before <= first <= after
+
+
 async def test_what_promtool_has_to_say(tmp_path: Path) -> None:
     """With promtool where it is installed; else with the parser of the Python client, which knows the format too."""
     async with Sink() as sink, Running(tmp_path, destination(sink.url + "/v1/traces")) as running:
@@ -105,10 +114,8 @@ async def test_what_promtool_has_to_say(tmp_path: Path) -> None:
         await running.post(b"nonsense")
         await running.until(lambda: running.books().get("delivered") == 1)
         text = await scraped(running)
-    promtool = shutil.which("promtool")
-    if promtool is not None:
-        checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True)
-        assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+    if path_of("promtool"):
+        assert promtool("check", "metrics", text=text) == (0, "")
     names = [family.name for family in text_string_to_metric_families(text)]
     assert len(names) == len(set(names))
     series = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]

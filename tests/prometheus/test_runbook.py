@@ -1,0 +1,45 @@
+"""The runbook has a section for each alert, and no other; and every link in it leads somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.prometheus.programs import ROOT
+from tests.prometheus.rules import alerts
+
+RUNBOOK = (ROOT / "docs/runbook.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
+# What a tired person looks for, in this order.
+PARTS = ("Means.", "How bad.", "Look at.", "Do.", "Leave it")
+SEVERITIES = re.compile(r"^\| \[(\w+)\]\(#(\w+)\) \| (\w+) \|", re.MULTILINE)
+
+
+def anchor(heading: str) -> str:
+    """As the pages of a forge make it of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def anchors(page: Path) -> set[str]:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return {anchor(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+
+
+def test_every_alert_has_its_section_and_every_section_its_alert() -> None:
+    assert list(SECTIONS) == list(alerts())
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_a_section_says_what_a_tired_person_needs_in_the_same_order(name: str) -> None:
+    assert tuple(re.findall(r"^\*\*(.+?)\*\*", SECTIONS[name], re.MULTILINE)) == PARTS
+
+
+def test_the_table_has_every_alert_with_its_severity_and_its_place() -> None:
+    rows = {name: (place, severity) for name, place, severity in SEVERITIES.findall(RUNBOOK)}
+    assert rows == {name: (name.lower(), alert["labels"]["severity"]) for name, alert in alerts().items()}
+
+
+def test_every_link_leads_somewhere() -> None:
+    for page, place in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", RUNBOOK):
+        path = ROOT / "docs" / (page or "runbook.md")
+        assert path.exists(), page
+        assert not place or place in anchors(path), (page, place)
