@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator
 from typing import Final, cast
 
@@ -84,7 +85,7 @@ class Service:
             reposted=lambda: self.door.posts.reposted,
             registry=self.registry,
             patchable=self.door.singles.patchable,
-            began=self.loop.time(),
+            began=(self.loop.time(), time.time()),
             ready=lambda: self.ready,
         )
         self.termination = Termination(config.drain.termination_message, self.view.ledger, self.events)
