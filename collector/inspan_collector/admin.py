@@ -17,6 +17,7 @@ from inspan_collector.errors import StartError
 from inspan_collector.hosts import Hosts
 from inspan_collector.live import Crowded, Feed, Viewer
 from inspan_collector.metrics import registry
+from inspan_collector.page import Page
 from inspan_collector.readonly import readonly
 from inspan_collector.view import View
 
@@ -38,6 +39,7 @@ class Admin:
         self.ready = ready
         self.stuck = stuck
         self.registry = registry(view)
+        self.page = Page()
         self.feed = Feed(view)
         self.feeding: asyncio.Task[None] | None = None
         self.runner: web.AppRunner | None = None
@@ -54,6 +56,7 @@ class Admin:
                 web.get("/status", self._status),
                 web.get("/events", self._events),
                 web.get("/live", self._live),
+                *self.page.routes(),
             ]
         )
         self.runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=STOP)
@@ -77,8 +80,10 @@ class Admin:
         if self.runner is not None:
             await self.runner.cleanup()
 
-    async def _index(self, _: web.Request) -> web.Response:
-        return web.Response(text="inspan\n\n" + "\n".join(PATHS) + "\n")
+    async def _index(self, request: web.Request) -> web.Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return self.page.index(request)
+        return web.Response(text="inspan\n\n" + "\n".join(PATHS) + "\n", headers={"vary": "accept"})
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=generate_latest(self.registry), headers={"content-type": CONTENT_TYPE_LATEST})

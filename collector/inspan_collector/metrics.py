@@ -36,7 +36,7 @@ class Metrics(Collector):
         build.add_metric([__version__, platform.python_version()], 1)
         yield build
         # A counter's first sample is no increase to Prometheus: by this a rule knows that all of it is of just now.
-        yield _gauge("start_time_seconds", "When this life began, since the epoch", [], {(): self.view.started})
+        yield _gauge("start_time_seconds", "When this life began, since the epoch", [], {(): self.view.began[1]})
         yield from self._receptions()
         yield from self._accounts()
         yield from self._places()

@@ -84,12 +84,11 @@ class Service:
             intake=self.intake,
             connections=lambda: len(self.connections),
             now=self.loop.time,
-            started=time.time(),
             spool=self.keeping.spool,
             reposted=lambda: self.door.posts.reposted,
             registry=self.registry,
             patchable=self.door.singles.patchable,
-            began=self.loop.time(),
+            began=(self.loop.time(), time.time()),
             ready=lambda: self.ready,
         )
         self.termination = Termination(config.drain.termination_message, self.view.ledger, self.events)

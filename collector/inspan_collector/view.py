@@ -27,8 +27,8 @@ AGENTS_SHOWN: Final = 100  # of those heard last: a pod has tens, and more is no
 class View(msgspec.Struct, frozen=True):
     """A running service, for those who only read.
 
-    reposted: posts that came again. now: loop time in seconds, and began: the same, when this life began. started:
-    that instant in seconds since the epoch. ready: whether the socket takes spans.
+    reposted: posts that came again. now: loop time in seconds. began: the same, and seconds since the epoch, when this
+    life began. ready: whether the socket takes spans.
     """
 
     pipelines: Sequence[Pipeline]
@@ -40,10 +40,9 @@ class View(msgspec.Struct, frozen=True):
     spool: Spool | None
     reposted: Callable[[], int]
     now: Callable[[], float]
-    started: float
     registry: Registry
     patchable: Patchable
-    began: float
+    began: tuple[float, float]
     ready: Callable[[], bool]
 
     @property
@@ -98,12 +97,13 @@ class View(msgspec.Struct, frozen=True):
         }
 
     def _life(self) -> dict[str, Any]:
-        """Of this process. host: in a pod, the pod's name. seconds: since it began, by a clock that nobody sets."""
+        """Of this process. host: in a pod, the pod's name. seconds: by a clock that nobody sets."""
         return {
             "version": __version__,
             "host": platform.node(),
             "ready": self.ready(),
-            "seconds": round(self.now() - self.began, 3),
+            "began_at": self.began[1],
+            "seconds": round(self.now() - self.began[0], 3),
             "duration_bounds": SECONDS,
         }
 
