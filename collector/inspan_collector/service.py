@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator
 from typing import Final, cast
 
@@ -31,6 +32,7 @@ from inspan_collector.receiver.door import Limits as DoorLimits
 from inspan_collector.receiver.http1 import Connection
 from inspan_collector.receiver.listener import listen_tcp, listen_unix
 from inspan_collector.stopping import Stop, first
+from inspan_collector.tap import Streams, Tapped, Taps
 from inspan_collector.termination import Termination
 from inspan_collector.tracing import Tracing
 from inspan_collector.trim import trim, trim_when_idle
@@ -92,6 +94,7 @@ class Service:
             Tracing(
                 lambda: {each.name: each.trail.trail for each in self.view.destinations if each.trail}, self.loop.time
             ),
+            Streams(Taps(cast(Tapped, self.door), self.loop.time, time.time)),
         )
         self.admin = Admin(self.view, ready=lambda: self.ready, stuck=self._stuck)
 
