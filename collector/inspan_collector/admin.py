@@ -1,5 +1,10 @@
-"""The admin address: metrics, health, status, events. Numbers and reasons only, never what a span says."""
+"""The admin address: metrics, health, status, events, and all of it live. Never what a span says.
 
+Numbers and reasons only, and nothing that changes anything: GET and HEAD.
+"""
+
+import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Final
 
@@ -9,12 +14,15 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from inspan_collector.config.values import Address
 from inspan_collector.errors import StartError
+from inspan_collector.live import Crowded, Feed, Viewer
 from inspan_collector.metrics import registry
 from inspan_collector.view import View
 
 STOP: Final = 0.5  # s for a scrape in hand at the end; it takes milliseconds
 MAX_DIGITS: Final = 18  # of a sequence number; Python refuses to read numbers of thousands of digits
-PATHS: Final = ("/metrics", "/livez", "/readyz", "/status", "/events?after=0")
+PATHS: Final = ("/metrics", "/livez", "/readyz", "/status", "/events?after=0", "/live")
+# What is told each second is of no use later, and a proxy that keeps it back makes it of no use now.
+STREAM: Final = {"content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 class Admin:
@@ -28,6 +36,8 @@ class Admin:
         self.ready = ready
         self.stuck = stuck
         self.registry = registry(view)
+        self.feed = Feed(view)
+        self.feeding: asyncio.Task[None] | None = None
         self.runner: web.AppRunner | None = None
 
     async def start(self, address: Address) -> None:
@@ -41,6 +51,7 @@ class Admin:
                 web.get("/readyz", self._readyz),
                 web.get("/status", self._status),
                 web.get("/events", self._events),
+                web.get("/live", self._live),
             ]
         )
         self.runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=STOP)
@@ -50,13 +61,17 @@ class Admin:
         except OSError as error:
             await self.runner.cleanup()
             raise StartError(f"admin.listen {address}: {error.strerror or error}") from None
+        self.feeding = asyncio.create_task(self.feed.run())
 
     def port(self) -> int | None:
         """The port it listens on; None before the start."""
         return self.runner.addresses[0][1] if self.runner is not None and self.runner.addresses else None
 
     async def stop(self) -> None:
-        """Stop listening."""
+        """Stop listening. Who looks is told, and not waited for."""
+        if self.feeding is not None:
+            self.feeding.cancel()
+        self.feed.close()
         if self.runner is not None:
             await self.runner.cleanup()
 
@@ -83,6 +98,23 @@ class Admin:
             return _json({"error": "after: expected the sequence number of the last event seen"}, status=400)
         found = self.view.events.after(int(after))
         return _json({"events": found, "last": self.view.events.sequence})
+
+    async def _live(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers=STREAM)
+        if request.method == "HEAD":
+            return response
+        transport = request.transport
+        viewer = Viewer(transport.abort if transport is not None else lambda: None)
+        try:
+            with self.feed.watching(viewer) as first, contextlib.suppress(ConnectionError):  # it went away
+                await response.prepare(request)
+                frame: bytes | None = first
+                while frame is not None:
+                    await response.write(frame)
+                    frame = await viewer.next()
+        except Crowded as error:
+            return web.Response(status=503, text=f"{error}\n")
+        return response
 
 
 def _json(value: object, status: int = 200) -> web.Response:

@@ -86,6 +86,8 @@ class Service:
             reposted=lambda: self.door.posts.reposted,
             registry=self.registry,
             patchable=self.door.singles.patchable,
+            began=self.loop.time(),
+            ready=lambda: self.ready,
         )
         self.termination = Termination(config.drain.termination_message, self.view.ledger, self.events)
         self.control = Control(

@@ -1,12 +1,15 @@
 """What the asides may look at: everything, read only."""
 
+import platform
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from inspan import __version__
 from inspan_collector.config.destination import shown_url
 from inspan_collector.events import Events
+from inspan_collector.histogram import SECONDS, Histogram
 from inspan_collector.ledger import MERGED, Reception
 from inspan_collector.liveness import LOST, RUNNING, Registered, Registry
 from inspan_collector.memory import Memory
@@ -22,7 +25,11 @@ AGENTS_SHOWN: Final = 100  # of those heard last: a pod has tens, and more is no
 
 
 class View(msgspec.Struct, frozen=True):
-    """A running service, for those who only read. reposted: posts that came again. now: loop time in seconds."""
+    """A running service, for those who only read.
+
+    reposted: posts that came again. now: loop time in seconds, and began: the same, when this life began. ready:
+    whether the socket takes spans.
+    """
 
     pipelines: Sequence[Pipeline]
     receptions: Sequence[Reception]
@@ -35,6 +42,8 @@ class View(msgspec.Struct, frozen=True):
     now: Callable[[], float]
     registry: Registry
     patchable: Patchable
+    began: float
+    ready: Callable[[], bool]
 
     @property
     def destinations(self) -> list[Destination]:
@@ -54,11 +63,11 @@ class View(msgspec.Struct, frozen=True):
                 book.dialect: {
                     "received": book.received,
                     "accepted": book.accepted,
-                    "refused": {reason: count for reason, count in book.refused.items() if count},
+                    "refused": _some(book.refused),
                 }
                 for book in self.receptions
             },
-            "destinations": {d.name: {k: v for k, v in d.ledger.snapshot().items() if v} for d in self.destinations},
+            "destinations": {d.name: _some(d.ledger.snapshot()) for d in self.destinations},
             "imbalance": self.imbalance(),
         } | self._on_disk()
 
@@ -73,7 +82,9 @@ class View(msgspec.Struct, frozen=True):
     def status(self) -> dict[str, Any]:
         """Everything an operator asks for first. Numbers and reasons only, never what a span says."""
         return {
+            "life": self._life(),
             "ledger": self.ledger(),
+            "receptions": {book.dialect: _reception(book) for book in self.receptions},
             "memory": {"bytes": self.memory.used, "limit_bytes": self.memory.limit},
             "connections": self.connections(),
             "accepted_without_use": self.intake.unkept,
@@ -85,9 +96,32 @@ class View(msgspec.Struct, frozen=True):
             "events": self.events.sequence,
         }
 
+    def _life(self) -> dict[str, Any]:
+        """Of this process. host: in a pod, the pod's name. seconds: since it began, by a clock that nobody sets."""
+        return {
+            "version": __version__,
+            "host": platform.node(),
+            "ready": self.ready(),
+            "seconds": round(self.now() - self.began, 3),
+            "duration_bounds": SECONDS,
+        }
+
     def _agents(self) -> dict[str, Any]:
         last = self.registry.last(AGENTS_SHOWN)
-        return {"states": self.registry.counts(), "last": [_agent(each, self.registry.silence(each)) for each in last]}
+        queued, missing = self.registry.queued(), self.registry.missing()
+        return {
+            "states": self.registry.counts(),
+            "services": {
+                name: {
+                    "recorded": totals.recorded,
+                    "dropped": _some(totals.dropped),
+                    "queued": queued[name],
+                    "missing": missing[name],
+                }
+                for name, totals in self.registry.services.known.items()
+            },
+            "last": [_agent(each, self.registry.silence(each)) for each in last],
+        }
 
     def _patchable(self) -> dict[str, int]:
         known = self.patchable
@@ -136,9 +170,40 @@ class View(msgspec.Struct, frozen=True):
             "connections": {"open": opened[0], "opened": opened[1]},
             "upserts": _upserts(d, d.waiting) if isinstance(d.waiting, Upserts) else None,
             "trail": None if d.trail is None else _trail(d.trail.trail, now),
+            "durations": {
+                "attempt": _durations(d.attempt_seconds["delivered"]),
+                "delivery": _durations(d.delivery_seconds),
+            },
             "learned_max_bytes": d.learned_bytes,
             "quarantine": {"spans": d.quarantine.spans, "bytes": d.quarantine.bytes, "evicted": d.quarantine.evicted},
         }
+
+
+def _some(counts: dict[str, int]) -> dict[str, int]:
+    """Those that are not 0."""
+    return {reason: count for reason, count in counts.items() if count}
+
+
+def _reception(book: Reception) -> dict[str, Any]:
+    """Of requests, where the books are of spans."""
+    return {
+        "requests": sum(book.requests.values()),
+        "bytes": book.bytes,
+        "requests_refused": _some(book.requests_refused),
+    }
+
+
+def _durations(histogram: Histogram) -> dict[str, Any]:
+    """Of all that was delivered in this life. p50, p99: bounds in seconds; None also above the last.
+
+    counts: by `life.duration_bounds`, and above; their differences are of the time between two looks.
+    """
+    return {"p50": _bound(histogram, 0.5), "p99": _bound(histogram, 0.99), "counts": histogram.counts}
+
+
+def _bound(histogram: Histogram, share: float) -> float | None:
+    found = histogram.quantile(share)
+    return None if found is None or found == float("inf") else found
 
 
 def _agent(agent: Registered, silence: float) -> dict[str, Any]:
