@@ -27,7 +27,7 @@ ROWS: Final = (
     ("2 quarantine", {"quarantine"}),
     ("3 join", {"pipeline"}),
     ("4 view", {"view"}),
-    ("4 metrics", {"live", "metrics", "page", "readonly", "tracing"}),
+    ("4 metrics", {"live", "metrics", "page", "readonly", "tap", "tracing"}),
     ("4 admin", {"admin", "control"}),
     ("5 spool_door", {"spool_door"}),
     ("5 keeping", {"keeping", "orphans", "stopping", "termination", "trim"}),

@@ -18,6 +18,7 @@ from inspan_collector.errors import InspanError
 from inspan_collector.quarantine import Entry, Quarantine, read_id, shown_id
 from inspan_collector.row import Refused
 from inspan_collector.sockets import BACKLOG, bound
+from inspan_collector.tap import DIALECTS, MAX_RATE, RATE, Streams, Wish
 from inspan_collector.tracing import Tracing
 
 MODE: Final = 0o600
@@ -71,14 +72,23 @@ class Unfit(InspanError):
 
 
 class Control:
-    """Serves the commands. quarantines: of every destination, by name. spool: None without one. tracing: of trails."""
+    """Serves the commands.
+
+    quarantines: of every destination, by name. spool: None without one. tracing: of trails. tapping: None where no
+    agents post.
+    """
 
     def __init__(
-        self, quarantines: Callable[[], Mapping[str, Quarantine]], spool: Spool | None = None, tracing: Tracing = NONE
+        self,
+        quarantines: Callable[[], Mapping[str, Quarantine]],
+        spool: Spool | None = None,
+        tracing: Tracing = NONE,
+        tapping: Streams | None = None,
     ) -> None:
         self.quarantines = quarantines
         self.spool = spool
         self.tracing = tracing
+        self.tapping = tapping
 
     @contextlib.asynccontextmanager
     async def listening(self, path: Path) -> AsyncIterator[None]:
@@ -91,6 +101,7 @@ class Control:
                 web.post("/quarantine/replay", self._replay),
                 web.post("/quarantine/drop", self._drop),
                 web.get(r"/trace/{trace_id:[\s\S]+}", self._trace),  # an id may hold any character
+                web.get("/tap", self._tap),
                 web.get("/spool", self._spool),
                 web.post("/spool/replay", self._spool_replay),
             ]
@@ -105,6 +116,8 @@ class Control:
                     yield
                 finally:
                     server.close()
+                    if self.tapping is not None:
+                        self.tapping.stop()
             finally:
                 await runner.cleanup()
 
@@ -160,6 +173,17 @@ class Control:
 
     async def _trace(self, request: web.Request) -> web.Response:
         return _json(await self.tracing.trace(request.match_info["trace_id"], request.query.get("id")))
+
+    async def _tap(self, request: web.Request) -> web.StreamResponse:
+        rate = _number(request, "rate", RATE)
+        if not 1 <= rate <= MAX_RATE:
+            raise Unfit(400, f"rate: expected 1 to {MAX_RATE} spans a second")
+        dialect, service = request.query.get("dialect"), request.query.get("service")
+        if dialect is not None and dialect not in DIALECTS:
+            raise Unfit(400, f"no dialect is called {dialect}: there is {', '.join(DIALECTS)}")
+        if self.tapping is None:
+            raise Unfit(404, "nothing passes here")
+        return await self.tapping.answer(request, Wish(rate, dialect, service))
 
     # Spool
 

@@ -34,6 +34,7 @@ from inspan_collector.receiver.door import Limits as DoorLimits
 from inspan_collector.receiver.http1 import Connection
 from inspan_collector.receiver.listener import listen_tcp, listen_unix
 from inspan_collector.stopping import Stop, first
+from inspan_collector.tap import Streams, Tapped, Taps
 from inspan_collector.termination import Termination
 from inspan_collector.tracing import Tracing
 from inspan_collector.trim import trim, trim_when_idle
@@ -98,6 +99,7 @@ class Service:
             Tracing(
                 lambda: {each.name: each.trail.trail for each in self.view.destinations if each.trail}, self.loop.time
             ),
+            Streams(Taps(cast(Tapped, self.door), self.loop.time, time.time)),
         )
         self.admin = Admin(self.view, ready=lambda: self.ready, stuck=self._stuck)
 

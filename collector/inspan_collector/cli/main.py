@@ -1,6 +1,7 @@
 """`inspan`: which command, and what its end means. Exit codes: 0 done, 1 failed, 2 cannot be started so."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -15,6 +16,7 @@ COMMANDS: Final = {
     "run": ("inspan_collector.cli.run", "run the sidecar"),
     "check": ("inspan_collector.cli.check", "print the resolved configuration, or its errors (exit 2)"),
     "demo": ("inspan_collector.demo", "a sidecar, a moody upstream and two agents, live; exit 0 if the books balance"),
+    "tap": ("inspan_collector.cli.tap", "a few of the spans that pass a running sidecar, as they pass"),
     "send": ("inspan_collector.cli.send", "send a file of spans to a running sidecar"),
     "quarantine": ("inspan_collector.cli.quarantine", "what upstreams refused for good: ls, show, replay, drop"),
     "trace": ("inspan_collector.cli.trace", "what became of the spans of a trace, in a running sidecar"),
@@ -29,12 +31,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser(words[0] if words else "").parse_args(words)
     try:
         code: int = arguments.execute(arguments)
+        sys.stdout.flush()
     except (ConfigError, StartError) as error:
         sys.stderr.write(f"inspan: {error}\n")
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
+    except BrokenPipeError:  # as of `inspan … | head`; what is left unwritten would be complained of at the exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code
 

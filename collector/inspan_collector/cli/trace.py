@@ -1,7 +1,6 @@
 """`inspan trace TRACE_ID [ID]`: what became of the spans of a trace, as a running sidecar remembers it."""
 
 import argparse
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from inspan_collector.cli.asking import Failed, Misused, add_control, ask
 from inspan_collector.cli.standing import ago, duration, merged, moment, outcome, short, standing
 from inspan_collector.cli.terminal import cut, note, prepare, safe, say, say_json, table, width
 from inspan_collector.cli.tree import UNSEEN, tree
-from inspan_collector.demo.paint import BAD, GOOD, WARN, Paint
+from inspan_collector.demo.paint import BAD, GOOD, WARN, Paint, colours
 
 NAME: Final = 60  # columns of a branch and a name: a deep or long one is cut, and what became of it is seen
 HEADING: Final = ("step", "after", "destination", "status", "attempt", "fingerprint", "detail")
@@ -72,8 +71,7 @@ def _trace(arguments: argparse.Namespace) -> int:
     if not spans:
         raise Failed(f"nothing is known of it{_how_far_back(found)}. {ELSEWHERE}")
     if not arguments.json:
-        terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-        paint = Paint(on=terminal and not os.environ.get("NO_COLOR"))
+        paint = Paint(on=colours(sys.stdout))
         for line in _steps(spans) if arguments.id else _tree(spans, found["now"], len(destinations) > 1, paint):
             say(line)
         if left_out := max(told["left_out"] for told in destinations.values()):

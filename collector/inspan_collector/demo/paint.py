@@ -32,6 +32,11 @@ class Paint:
         return f"\x1b[{code}m{text}\x1b[0m" if self.on and text.strip() else text
 
 
+def colours(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether what is written there may be coloured (https://no-color.org)."""
+    return stream.isatty() and environ.get("TERM") != "dumb" and not environ.get("NO_COLOR")
+
+
 class Screen:
     """Where the demo writes. live: a frame can be drawn over; else there are only lines."""
 
@@ -42,7 +47,7 @@ class Screen:
         terminal = stream.isatty() and environ.get("TERM") != "dumb"
         columns, rows = shutil.get_terminal_size()
         self.live = terminal and columns >= COLUMNS and rows >= ROWS
-        self.paint = Paint(on=terminal and not environ.get("NO_COLOR"))  # https://no-color.org
+        self.paint = Paint(on=colours(stream, environ))
         self.drawn = 0
 
     def __repr__(self) -> str:
