@@ -33,6 +33,7 @@ WRITTEN_OUT = {
     "x-honeycomb-team": CANARY,
     "x-forwarded": f"Basic {CANARY}",  # whatever it is called
     "x-secret": f"{CANARY}${{TOKEN}}",  # a part of it by reference is not enough
+    "proxy-authorization": "opensesame ",  # nor is what looks like a scheme alone
     "x-passwd": f"$${{{CANARY}}}",  # and this is none
 }
 
