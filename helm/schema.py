@@ -26,7 +26,16 @@ def values_schema() -> Tree:
     config = schema()
     config.pop("$schema")
     definitions = config.pop("$defs")
-    values = {
+    values = _values() | {"config": config}
+    # `global` is Helm's own: it reaches every chart. A null takes a value away, and the templates count on each.
+    keys = _keys(**values, **{"global": {"type": "object"}}) | {"required": sorted(values)}
+    title = "Values of inspan"
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": title, **keys, "$defs": definitions}
+
+
+def _values() -> Tree:
+    """All but `config`."""
+    return {
         "enabled": {"type": "boolean"},
         "image": _keys(
             repository=_text(),
@@ -34,7 +43,6 @@ def values_schema() -> Tree:
             digest=_text("^(sha256:[0-9a-f]{64})?$"),
             pullPolicy={"enum": ["", "Always", "IfNotPresent", "Never"]},
         ),
-        "config": config,
         "secrets": _named(VARIABLE, _reference()),
         "files": _named(KEY["pattern"], {"oneOf": [_one("secret"), _one("configMap")]}),
         "spool": _keys(
@@ -48,10 +56,6 @@ def values_schema() -> Tree:
         "resources": {"type": "object"},  # Kubernetes' own, and more of it than we know
         "resourceAttributes": _named(ATTRIBUTE, _text(ATTRIBUTE)),
     }
-    # `global` is Helm's own: it reaches every chart. A null takes a value away, and the templates count on each.
-    keys = _keys(**values, **{"global": {"type": "object"}}) | {"required": list(values)}
-    title = "Values of inspan"
-    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": title, **keys, "$defs": definitions}
 
 
 def _keys(**properties: Any) -> Tree:
