@@ -65,7 +65,18 @@ volumeClaimTemplates:
 {{- if kindIs "map" .Values.inspan.config.spool }}true{{ end }}
 {{- end }}
 
-{{/* inspan.booksMi: MiB that the books may take for a moment; 2 for the socket's own files and a rounded block. */}}
+{{/*
+inspan.booksMi: MiB that the books may take for a moment; 2 for the socket's own files and a rounded block. Fingerprints
+take 72 bytes of disk for each of their keys, beside a spool alone, and that twice too.
+*/}}
 {{- define "inspan.booksMi" -}}
-{{ add 2 (mul 10 (len (.Values.inspan.config.destinations | default list))) }}
+{{- $mebibytes := 2 -}}
+{{- range .Values.inspan.config.destinations -}}
+{{- $mebibytes = add $mebibytes 10 -}}
+{{- $dedupe := dig "upsert" "dedupe" nil . -}}
+{{- if and (kindIs "map" $dedupe) (include "inspan.spooled" $) -}}
+{{- $mebibytes = add $mebibytes 1 (div (mul (get $dedupe "max_keys" | default 50000) 144) 1048576) -}}
+{{- end -}}
+{{- end -}}
+{{ $mebibytes }}
 {{- end }}
