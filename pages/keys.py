@@ -70,6 +70,8 @@ def written(value: Any) -> str:
     shown = getattr(value, "shown", value)
     if value is None or value is False:
         shown = {None: "null", False: "false"}[value]
+    elif value == ():
+        shown = "[]"
     elif type(value) is str and yaml.safe_load(value) != value:
         shown = f'"{value}"'
     return f"`{shown}`"
