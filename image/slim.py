@@ -32,10 +32,10 @@ def slim(environment: Path) -> None:
     libraries = list(environment.rglob("*.so*"))
     if strip is None:
         print("no strip (binutils) in BUILDER: the libraries stay three times as large", file=sys.stderr)
-    else:
+    elif libraries:
         subprocess.run([strip, "--strip-unneeded", *libraries], check=True)
-    # By hash and not by time: a layer may change a file's time, and nobody can write fresh ones later. By force: pip, run
-    # by the Python of this environment, has compiled in passing what it could import.
+    # By hash and not by time: a layer may change a file's time, and nobody can write fresh ones later.
+    # By force: pip ran by the Python of this environment, and compiled in passing what it tried to import.
     unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
     if not compileall.compile_dir(environment / "lib", quiet=1, force=True, workers=0, invalidation_mode=unchecked):
         sys.exit("a module cannot be compiled")
