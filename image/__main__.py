@@ -42,7 +42,7 @@ def build(engine: Engine, base: str | None, builder: str | None, tag: str) -> in
     elif engine.layers(base) is None:
         engine.pull(base)
     arguments = {"BASE": base, "BUILDER": builder or base}
-    engine.build(ROOT, tag, arguments=arguments, secrets=of_pip(os.environ))
+    engine.build(ROOT, tag, arguments=arguments, secrets=of_pip(os.environ), labels={"base.name": base, **origin()})
     return report(engine, base, tag, own_base=own_base)
 
 
@@ -61,6 +61,16 @@ def report(engine: Engine, base: str, tag: str, *, own_base: bool) -> int:
     for complaint in too_large:
         sys.stderr.write(f"image: {complaint}\n")
     return 1 if too_large else 0
+
+
+def origin() -> dict[str, str]:
+    """What is built: the version, and the commit where this is a checkout."""
+    version = (ROOT / "client/inspan/version.py").read_text(encoding="utf-8").split('"')[-2]
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return {"version": version, **({} if commit.returncode else {"revision": commit.stdout.strip()})}
 
 
 def of_pip(environ: Mapping[str, str]) -> dict[str, Path]:

@@ -30,14 +30,17 @@ class Engine(NamedTuple):
         *,
         arguments: Mapping[str, str] = {},
         secrets: Mapping[str, Path] = {},
+        labels: Mapping[str, str] = {},
         target: str | None = None,
     ) -> None:
-        """Build the Dockerfile of a directory. Raises CalledProcessError."""
+        """Build the Dockerfile of a directory. labels: by OCI's names for them. Raises CalledProcessError."""
         command = [*self.building, "--tag", tag]
         for name, value in arguments.items():
             command += ["--build-arg", f"{name}={value}"]
         for name, path in secrets.items():
             command += ["--secret", f"id={name},src={path}"]
+        for name, value in labels.items():
+            command += ["--label", f"org.opencontainers.image.{name}={value}"]
         if target is not None:
             command += ["--target", target]
         subprocess.run([*command, str(context)], check=True)
@@ -78,8 +81,8 @@ def find(wanted: str | None = None) -> Engine:
         return Engine("docker", DOCKER)
     if wanted not in (None, "buildah", "docker"):
         raise NoEngine(f"ENGINE is buildah or docker, not {wanted}")
-    missing = wanted or "buildah, nor a docker whose daemon answers,"
-    raise NoEngine(f"there is no {missing} here: on Debian or Ubuntu, apt install buildah")
+    missing = f"no {wanted}" if wanted else "neither buildah, nor a docker whose daemon answers,"
+    raise NoEngine(f"there is {missing} here: on Debian or Ubuntu, apt install buildah")
 
 
 def _daemon_answers() -> bool:

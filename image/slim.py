@@ -16,8 +16,8 @@ from pathlib import Path
 
 # Sources of libraries and stubs of types, for who compiles or checks against them.
 UNREAD = (".c", ".cpp", ".h", ".hpp", ".pxd", ".pxi", ".pyi", ".pyx")
-# For people at a shell, of which the image has none.
-ACTIVATE = "[aA]ctivate*"
+# What is left in bin: the rest is for people at a shell, of which the image has none.
+PROGRAMS = ("inspan", "python*")
 
 
 def slim(environment: Path) -> None:
@@ -25,17 +25,19 @@ def slim(environment: Path) -> None:
     for path in environment.rglob("*"):
         if path.suffix in UNREAD and path.is_file():
             path.unlink()
-    for path in (environment / "bin").glob(ACTIVATE):
-        path.unlink()
+    for path in (environment / "bin").iterdir():
+        if not any(path.match(program) for program in PROGRAMS):
+            path.unlink()
     strip = shutil.which("strip")
     libraries = list(environment.rglob("*.so*"))
     if strip is None:
         print("no strip (binutils) in BUILDER: the libraries stay three times as large", file=sys.stderr)
-    else:
+    elif libraries:
         subprocess.run([strip, "--strip-unneeded", *libraries], check=True)
     # By hash and not by time: a layer may change a file's time, and nobody can write fresh ones later.
+    # By force: pip ran by the Python of this environment, and compiled in passing what it tried to import.
     unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
-    if not compileall.compile_dir(environment / "lib", quiet=1, workers=0, invalidation_mode=unchecked):
+    if not compileall.compile_dir(environment / "lib", quiet=1, force=True, workers=0, invalidation_mode=unchecked):
         sys.exit("a module cannot be compiled")
 
 

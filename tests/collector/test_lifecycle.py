@@ -1,6 +1,8 @@
 """Starts and ends of the real process: what a person or Kubernetes sees of it."""
 
 import json
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,7 +13,8 @@ from typing import Any
 
 import pytest
 from tests.collector.sink.posts import JSON, otlp, sgp_span
-from tests.sidecar import NotStarted, Sidecar
+from tests.e2e.process import being_read
+from tests.sidecar import PATIENCE, NotStarted, Sidecar
 
 NOWHERE = "http://127.0.0.1:9/v1/traces"  # discard's port: nobody listens
 
@@ -184,3 +187,22 @@ def test_it_is_ready_within_the_time_that_a_startup_probe_gives(tmp_path: Path) 
 def test_the_module_is_the_command() -> None:
     run = subprocess.run([sys.executable, "-m", "inspan_collector", "--version"], capture_output=True, check=True)
     assert run.stdout.startswith(b"inspan ")
+
+
+def test_process_1_ends_at_a_sigterm_that_comes_while_it_starts(tmp_path: Path) -> None:
+    prefix = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
+    if shutil.which("unshare") is None or subprocess.run([*prefix, "true"], capture_output=True).returncode:
+        pytest.skip("no process here can be process 1: unshare is missing, or user namespaces are not allowed")
+    configuration = tmp_path / "inspan.yaml"
+    os.mkfifo(configuration)
+    command = [*prefix, sys.executable, "-m", "inspan_collector", "run", "-c", str(configuration)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        try:
+            with being_read(configuration):
+                [child] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+                os.kill(int(child), signal.SIGTERM)
+                assert process.wait(PATIENCE) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""

@@ -122,3 +122,20 @@ def _on_path(name: str) -> Iterator[str]:
     for folder in os.get_exec_path():
         if os.access(Path(folder) / name, os.X_OK):
             yield str(Path(folder) / name)
+
+
+@contextlib.contextmanager
+def being_read(pipe: Path) -> Iterator[None]:
+    """From when somebody reads a pipe. Inside it is told nothing, and waits."""
+    opened: list[int] = []
+
+    def tried() -> bool:
+        with contextlib.suppress(OSError):  # ENXIO: nobody reads it yet
+            opened.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(opened)
+
+    wait_until(tried, START, why=lambda: f"nobody reads {pipe}")
+    try:
+        yield
+    finally:
+        os.close(opened[0])
