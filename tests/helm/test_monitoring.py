@@ -43,6 +43,14 @@ def test_nothing_is_installed_unless_it_is_asked_for(helm: Helm4) -> None:
     assert "Nothing is installed" in rendered.notes
 
 
+def test_the_page_names_every_value() -> None:
+    page = (CHART / "README.md").read_text(encoding="utf-8")
+    for key, value in yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8")).items():
+        below = value if key != "labels" and isinstance(value, dict) else [""]
+        for name in [f"{key}.{each}".rstrip(".") for each in below]:
+            assert f"`{name}`" in page
+
+
 @pytest.mark.parametrize("part", ON)
 def test_each_part_comes_alone(helm: Helm4, part: str) -> None:
     kinds = {each["kind"] for each in helm.render(CHART, {part: ON[part]}).documents}
