@@ -174,7 +174,8 @@ SHIM_FLAGS := -shared -fPIC -O2 -Wall
 # Prometheus and its promtool, which are no wheels: Debian's package, unpacked here and not installed, with package lists
 # of its own where the machine has none; else the same from source, where there is Go, in some minutes. Without either the
 # tests that need them are skipped, and the next `make test` looks again.
-PROMETHEUS := 0.305.0
+PROMETHEUS := 0.307.3
+FROM_SOURCE := $(addprefix github.com/prometheus/prometheus/cmd/,promtool prometheus)
 LISTS := $(CURDIR)/.prometheus/apt
 APT := apt-get -qq -o APT::Sandbox::User="$$(id -un)"
 OWN_APT := $(APT) -o Dir::State::Lists=$(LISTS)/lists -o Dir::Cache=$(LISTS)/cache
@@ -183,10 +184,11 @@ OWN_APT := $(APT) -o Dir::State::Lists=$(LISTS)/lists -o Dir::Cache=$(LISTS)/cac
 	@echo 'fetching Prometheus and promtool into .prometheus (95 MB)'; cd .prometheus; \
 	if command -v dpkg-deb >/dev/null && { $(APT) download prometheus || { $(OWN_APT) update && $(OWN_APT) download prometheus; }; } 2>apt.log && \
 		dpkg-deb -x prometheus_*.deb deb && mv deb/usr/bin/prometheus deb/usr/bin/promtool bin/; then :; \
-	elif command -v go >/dev/null && echo 'no package to be had: building it' && \
-		GOBIN="$$PWD/bin" go install $(addprefix github.com/prometheus/prometheus/cmd/,promtool@v$(PROMETHEUS) prometheus@v$(PROMETHEUS)) 2>go.log; then :; \
+	elif command -v go >/dev/null && echo 'no package to be had: building it, for some minutes' && \
+		mkdir go && cd go && { go mod init prometheus && go get $(addsuffix @v$(PROMETHEUS),$(FROM_SOURCE)) && \
+		go build -o ../bin/ $(FROM_SOURCE); } 2>../go.log; then cd ..; \
 	else echo 'no Prometheus to be had here (see .prometheus/*.log): tests of rules and dashboards are skipped' >&2; exit 0; fi; \
-	rm -rf deb apt prometheus_*.deb; bin/promtool --version 2>&1 | head -1; touch .ready
+	rm -rf deb apt go prometheus_*.deb; bin/promtool --version 2>&1 | head -1; touch .ready
 
 # agentex-sdk needs Python 3.12, which nothing else here does. Where there is none, the next `make bench` or `make e2e`
 # looks again.

@@ -14,3 +14,27 @@
 {{- $root := index . 0 -}}
 {{- $root.Files.Get (index . 1) | replace "docs/runbook.md#" (printf "%s#" $root.Values.runbookUrl) -}}
 {{- end }}
+
+{{/* A ConfigMap with one dashboard; call with (list $ name). */}}
+{{- define "inspan-monitoring.dashboard" -}}
+{{- $root := index . 0 -}}
+{{- $name := index . 1 -}}
+{{- with $root.Values.dashboards }}
+{{- if .enabled }}
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ $root.Release.Name }}-{{ $name }}
+  namespace: {{ .namespace | default $root.Release.Namespace }}
+  labels:
+    {{- include "inspan-monitoring.labels" (list $root .labels) | trim | nindent 4 }}
+  {{- with .annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+data:
+  {{ $name }}.json: |-
+    {{- include "inspan-monitoring.file" (list $root (printf "dashboards/%s.json" $name)) | nindent 4 }}
+{{- end }}
+{{- end }}
+{{- end }}
