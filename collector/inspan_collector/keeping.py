@@ -50,7 +50,8 @@ class Keeping:
         names = [destination.name for destination in config.destinations]
         self.path = _books(config)
         with contextlib.suppress(OSError):  # the mirror says what is wrong
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Beside the spool for us alone; beside the socket agents must pass, and may not write.
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o755 if config.spool is None else 0o700)
         self.mirror, self.former = Mirror.open(self.path, names, dialects)
         self.spool = None if config.spool is None else Spool(config.spool, events)
         self.pipelines: dict[str, Pipeline] = {}

@@ -31,7 +31,7 @@ def bound(
     gid = _gid(group)
     with contextlib.ExitStack() as stack:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
             _trust(path.parent)
             stack.enter_context(_locked(path, remedy))
             _clear(path, remedy)

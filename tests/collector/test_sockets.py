@@ -1,5 +1,6 @@
 """Unix sockets that are ours to listen on."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from inspan_collector import sockets
 from inspan_collector.errors import StartError
 from inspan_collector.sockets import bound
 
@@ -23,6 +25,7 @@ def test_of_many_starters_at_a_stale_file_one_wins(tmp_path: Path) -> None:
     program = f"""
 import sys
 from pathlib import Path
+from inspan_collector import sockets
 from inspan_collector.errors import StartError
 from inspan_collector.sockets import bound
 try:
@@ -82,3 +85,22 @@ def test_a_file_that_is_not_ours_any_more_is_not_removed(tmp_path: Path) -> None
         path.unlink()
         path.touch()
     assert path.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+def test_a_link_that_takes_the_sockets_place_before_its_group_is_set_gives_nothing_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, victim = tmp_path / "s", tmp_path / "victim"
+    victim.touch()
+    bind = sockets._bind
+
+    def bind_and_be_replaced(sock: socket.socket, path: Path, mode: int) -> None:
+        bind(sock, path, mode)
+        path.unlink()
+        path.symlink_to(victim)
+
+    monkeypatch.setattr(sockets, "_bind", bind_and_be_replaced)
+    before = victim.stat().st_gid
+    with bound(path, 0o660, before + 1):
+        assert victim.stat().st_gid == before

@@ -71,6 +71,8 @@ def check(node: Any, kind: Any, environ: Mapping[str, str], path: str = "") -> A
             return [check(part, inner, environ, join(path, index)) for index, part in enumerate(node)]
         if get_origin(option) is dict and isinstance(node, dict):
             inner = get_args(option)[1]
+            if inner is Secret and None in node.values():
+                raise Unfit(path, "expected a name and a value, got one alone")  # which is not shown: it may be a token
             return {str(key): check(part, inner, environ, join(path, str(key))) for key, part in node.items()}
         if option is Secret and not isinstance(node, Secret):
             return _secret(node, environ, path)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import msgspec
 from yarl import URL
 
+from inspan_collector.config.destination import shown_url
 from inspan_collector.config.model import DestinationConfig
 from inspan_collector.exporters.compress import Compressor
 from inspan_collector.exporters.connections import Answer, Connections
@@ -44,7 +45,7 @@ class HttpExporter:
         self.compressor = Compressor(config.compression)
 
     def __repr__(self) -> str:
-        return f"<HttpExporter {self.config.name} {self.shape.url} {self.pool!r}>"
+        return f"<HttpExporter {self.config.name} {shown_url(self.shape.url)} {self.pool!r}>"
 
     async def open(self) -> None:
         """Connections are made when there is something to send."""

@@ -67,7 +67,8 @@ class Admitting(Refusing):
         if dialect is agentex and head.method in agentex.reads:
             message = "spans are not read here: inspan hands them on; ask the upstream, where they are kept"
             return self._refuse(head, Refusal(501, "not_found", message))
-        refusal = Refusal(405, "not_found", f"{head.method} is not possible on {head.path[:80]}; use {allowed}")
+        where = head.path if head.path in ROUTES else "the path of one span"  # whose id it ends with
+        refusal = Refusal(405, "not_found", f"{head.method} is not possible on {where}; use {allowed}")
         return self._refuse(head, refusal, headers=[("allow", allowed)])
 
     def _admit_other(self, head: Head) -> Answer | None:

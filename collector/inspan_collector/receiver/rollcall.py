@@ -38,7 +38,8 @@ class Rollcall:
         # Whoever speaks lives, also where what it says is refused; and this is a connection of its own.
         head.agent.known = self.registry.hear(call.id)
         if head.method not in liveness.methods:
-            refusal = Refusal(405, "not_found", f"{head.method} is not possible on {head.path[:80]}; use POST")
+            # Without the path: who knows an agent's id could post in its name, and this is shown.
+            refusal = Refusal(405, "not_found", f"{head.method} is not possible for agents; use POST")
             return self.refuse(head, refusal, headers=[("allow", "POST")])
         # A page in a browser cannot post this type to a listener on localhost without being asked first.
         if content_type_of(head) != liveness.JSON:
