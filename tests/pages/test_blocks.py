@@ -25,7 +25,7 @@ def test_a_block_has_a_language_that_something_is_done_with(block: Block) -> Non
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.mark], ids=str)
 def test_a_mark_is_one_that_is_known_and_says_what_it_must(block: Block) -> None:
     assert block.mark in MARKS, f"{block}: there is {', '.join(MARKS)}"
-    assert block.detail or block.mark == "e2e", f"{block}: {block.mark}: and what?"
+    assert block.detail or block.mark in ("e2e", "values"), f"{block}: {block.mark}: and what?"
     assert block.mark not in ("e2e", "stays until", "shows") or block.language in SHELL, f"{block}: that is for a shell"
 
 
