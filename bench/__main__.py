@@ -1,10 +1,10 @@
-"""`python -m bench [relay | upserts | custody | agent | memory] [options]`: which measurement."""
+"""`python -m bench [relay | upserts | custody | agent | memory | sizing] [options]`: which measurement."""
 
 import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from bench import agent, custody, memory, relay, upserts
+from bench import agent, custody, memory, relay, sizing, upserts
 
 SCENARIOS: Final[dict[str, Callable[[Sequence[str]], int]]] = {
     "relay": relay.main,
@@ -12,6 +12,7 @@ SCENARIOS: Final[dict[str, Callable[[Sequence[str]], int]]] = {
     "custody": custody.main,
     "agent": agent.main,
     "memory": memory.main,
+    "sizing": sizing.main,
 }
 
 

@@ -5,10 +5,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -108,8 +108,11 @@ def inherited() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.upper().startswith(FOREIGN)}
 
 
-def configure(place: Place, destination: dict[str, str]) -> tuple[list[str], str]:
-    """Write a file for inspan with one destination. Returns the options that name it, and where inspan will listen."""
+def configure(place: Place, destination: Mapping[str, Any], sections: Mapping[str, Any] = {}) -> tuple[list[str], str]:
+    """Write a file for inspan with one destination. Returns the options that name it, and where inspan will listen.
+
+    sections: the rest of the file.
+    """
     path = place.scratch / "inspan.sock"
     port = free_port()
     config = {
@@ -118,15 +121,16 @@ def configure(place: Place, destination: dict[str, str]) -> tuple[list[str], str
         "destinations": [{"name": "sink", **destination}],
         **({"listen": f"127.0.0.1:{port}"} if place.tcp else {}),
         **({"spool": {"path": str(place.spooled), "mode": place.spool}} if place.spool else {}),
+        **sections,
     }
     file = place.scratch / "inspan.yaml"
     file.write_bytes(msgspec.json.encode(config))  # JSON is YAML
     return ["-c", str(file)], f"127.0.0.1:{port}" if place.tcp else f"unix:{path}"
 
 
-def inspan(place: Place, destination: dict[str, str]) -> Running:
-    """The sidecar, at its defaults but for this destination."""
-    options, target = configure(place, destination)
+def inspan(place: Place, destination: Mapping[str, Any], sections: Mapping[str, Any] = {}) -> Running:
+    """The sidecar, at its defaults but for this destination and these sections."""
+    options, target = configure(place, destination, sections)
     return _start([COMMAND, "run", *options], place, target)
 
 

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from pages import keys, series
+from pages import keys, series, sizes
 from pages.regions import filled
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 PAGES: Final[dict[str, Callable[[], dict[str, str]]]] = {
     "configuration.md": keys.tables,
     "metrics.md": series.tables,
+    "sizing.md": sizes.tables,
 }
 
 

@@ -6,6 +6,7 @@ A mark is an HTML comment on the line before the fence, which a reader of the pa
     <!-- e2e -->                  `make e2e` runs it, with the rest of the page
     <!-- stays until: TEXT -->    its last line is a process that runs on; what follows waits until it has said TEXT
     <!-- shows: TEXT -->          it prints TEXT, if not at once then within ten seconds: it is run again until it does
+    <!-- values -->               of the charts, `inspan:` as in a values.yaml: its `config` is a configuration
     <!-- part of: FILE -->        the block is in that file, word for word; FILE from the page's folder
 """
 
@@ -22,7 +23,7 @@ SHELL: Final = ("sh", "bash", "shell")
 RUN: Final = (*SHELL, "python")
 READ: Final = ("yaml", "json")
 SHOWN: Final = ("text", "mermaid")  # what a command prints, and pictures
-MARKS: Final = ("not run", "e2e", "stays until", "shows", "part of")
+MARKS: Final = ("not run", "e2e", "stays until", "shows", "values", "part of")
 LIVED: Final = ("", "stays until", "shows")  # of blocks that `make test` runs
 
 _FENCE: Final = re.compile(

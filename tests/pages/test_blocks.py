@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -25,19 +26,41 @@ def test_a_block_has_a_language_that_something_is_done_with(block: Block) -> Non
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.mark], ids=str)
 def test_a_mark_is_one_that_is_known_and_says_what_it_must(block: Block) -> None:
     assert block.mark in MARKS, f"{block}: there is {', '.join(MARKS)}"
-    assert block.detail or block.mark == "e2e", f"{block}: {block.mark}: and what?"
+    assert block.detail or block.mark in ("e2e", "values"), f"{block}: {block.mark}: and what?"
     assert block.mark not in ("e2e", "stays until", "shows") or block.language in SHELL, f"{block}: that is for a shell"
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.mark == "part of"], ids=str)
 def test_a_block_that_is_part_of_a_file_is_in_it_word_for_word(block: Block) -> None:
-    assert block.text in (block.page.parent / block.detail).read_text(encoding="utf-8")
+    lines = (block.page.parent / block.detail).read_text(encoding="utf-8").splitlines(keepends=True)
+    count = block.text.count("\n")
+    windows = [textwrap.dedent("".join(lines[at : at + count])) for at in range(len(lines))]
+    assert block.text in windows
 
 
-@pytest.mark.parametrize("block", of("yaml"), ids=str)
+@pytest.mark.parametrize("block", [block for block in of("yaml") if not block.mark], ids=str)
 def test_a_configuration_is_one_that_inspan_check_accepts(block: Block) -> None:
-    environ = dict.fromkeys(re.findall(r"\$\{(\w+)}", block.text), "0")
-    resolve(block.text, str(block), environ)
+    accept(block.text, str(block))
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.mark == "values"], ids=str)
+def test_values_are_the_charts_and_hold_a_configuration(block: Block) -> None:
+    values = yaml.safe_load(block.text)["inspan"]
+    schema = json.loads((ROOT / "helm/inspan/values.schema.json").read_text(encoding="utf-8"))
+    assert values.keys() <= schema["properties"].keys()
+    text = yaml.safe_dump(values["config"])
+    assert set(references(text)) <= values.get("secrets", {}).keys(), f"{block}: what is referred to is under `secrets`"
+    accept(text, str(block))
+
+
+def references(text: str) -> list[str]:
+    """The variables that a configuration wants filled in."""
+    return re.findall(r"\$\{(\w+)}", text)
+
+
+def accept(text: str, source: str) -> None:
+    """As `inspan check` does; what is not accepted is an error."""
+    resolve(text, source, dict.fromkeys(references(text), "0"))
 
 
 @pytest.mark.parametrize("block", of("json"), ids=str)
