@@ -21,7 +21,7 @@ NODE := docs/examples/node/node_modules
 INSTALL := -m pip install --quiet --only-binary :all: --require-hashes
 OURS := -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo run test soak fuzz check bench e2e lock clean
+.PHONY: help demo run test soak fuzz check bench e2e page picture lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,12 +57,18 @@ bench: $(READY) .bench/.ready .venv-agentex/.ready ## beside the collector rotel
 	INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \
 	INSPAN_BENCH_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(PY) -m bench $(ARGS)
 
-e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) .venv-agentex/.ready $(NODE)/.ready ## the heavy tests: with arize-phoenix (700 MB), agentex-sdk (1 GB) and Node.js
+e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) .venv-agentex/.ready $(NODE)/.ready .page/.ready ## the heavy tests: with arize-phoenix (700 MB), agentex-sdk (1 GB), Node.js and Chromium
 	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_PHOENIX="$(CURDIR)/.venv-e2e/bin/phoenix" \
-	INSPAN_TEST_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(PY) -m pytest -m e2e $(ARGS)
+	INSPAN_TEST_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(BROWSER) $(PY) -m pytest -m e2e $(ARGS)
+
+page: $(READY) .page/.ready ## the tests of the page in a real Chromium; ARGS="-k keyboard" for some
+	$(BROWSER) $(PY) -m pytest -m e2e tests/page $(ARGS)
+
+picture: $(READY) .page/.ready ## take docs/page.png anew, of a sidecar under load
+	$(BROWSER) $(PY) -m tests.page.picture docs/page.png
 
 clean: ## remove what the verbs installed and left behind
-	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-lock .venv-shim .bench .shim $(NODE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-lock .venv-shim .bench .page .shim $(NODE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first python3 that is new enough and really starts: a version manager's shim may exist and refuse.
@@ -108,6 +114,20 @@ $(READY): .venv/.pinned pyproject.toml
 		fi; \
 	done
 	@[ -e $(ROTEL) ] || echo 'no rotel wheel starts here (each needs its libpython3.x): measuring without it' >&2
+	@touch $@
+
+# What drives a browser, beside our own packages. The browser is the machine's (INSPAN_TEST_CHROMIUM, or `chromium` as
+# Debian packages it); where there is none, playwright's own is tried, which comes from its makers' servers.
+BROWSER = INSPAN_TEST_PLAYWRIGHT="$$(ls -d "$(CURDIR)/.page/lib" 2>/dev/null || true)" PLAYWRIGHT_BROWSERS_PATH="$(CURDIR)/.page/browsers"
+
+.page/.ready: constraints/page.txt | $(READY)
+	@rm -rf .page && mkdir .page
+	@echo 'installing playwright and axe-core into .page'
+	@$(PY) $(INSTALL) --target .page/lib -r constraints/page.txt \
+		|| { rm -rf .page/lib; echo 'playwright does not install here: tests in a browser are skipped' >&2; }
+	@[ ! -d .page/lib ] || [ -n "$${INSPAN_TEST_CHROMIUM:-}" ] || command -v chromium chromium-browser google-chrome >/dev/null \
+		|| PYTHONPATH=.page/lib PLAYWRIGHT_BROWSERS_PATH=.page/browsers $(PY) -m playwright install chromium-headless-shell \
+		|| echo 'no Chromium here, nor to be had: tests in a browser are skipped. On Debian or Ubuntu, apt install chromium' >&2
 	@touch $@
 
 # A disk that fails when told to, for the tests: a library of one file in C. Its compiler is the machine's, else a wheel.
@@ -158,6 +178,7 @@ lock: .venv-lock/.uv-$(UV) ## pin anew what pyproject.toml asks for; ARGS=--upgr
 	.venv-lock/bin/uv $(PIN) pyproject.toml --extra collector --extra otel --extra sgp --group dev -c constraints/run.txt -o constraints/dev.txt
 	.venv-lock/bin/uv $(PIN) --group upstream -o constraints/upstream.txt
 	.venv-lock/bin/uv $(PIN) --group bench -o constraints/bench.txt
+	.venv-lock/bin/uv $(PIN) --only-binary :all: --group page -o constraints/page.txt
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group shim -o constraints/shim.txt
 	.venv-lock/bin/uv $(call PIN,3.12) pyproject.toml --only-binary :all: -c constraints/run.txt --extra agentex --group agentex -o constraints/agentex.txt
 

@@ -143,10 +143,7 @@ def broken(home: Path) -> Iterator[Sidecar]:
 def many(home: Path) -> Iterator[Sidecar]:
     """Twenty destinations, with names as long as they may be, and hundreds of agents."""
     with SinkProcess(home, "--delay", "5ms-20ms", "--no-unique") as sink:
-        to = [
-            otlp_to(sink.url, f"{'a-tenant-with-a-long-name-' * (i % 2)}backend-{i:02}")
-            for i in range(18)
-        ]
+        to = [otlp_to(sink.url, f"{'a-tenant-with-a-long-name-' * (i % 2)}backend-{i:02}") for i in range(18)]
         to += [
             otlp_to(sink.url + "/no-such-path" * 8, "wrong-path"),
             otlp_to("http://127.0.0.1:9", "down"),
