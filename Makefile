@@ -27,7 +27,7 @@ INSTALL := -m pip install --quiet --only-binary :all: --require-hashes
 SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile
 OURS := -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo run test soak fuzz check bench e2e chart lock clean image image-base image-test audit docs
+.PHONY: help demo run test soak fuzz check bench e2e chart lock clean image image-base image-test audit docs page picture
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,10 +81,16 @@ bench: $(READY) .bench/.ready .venv-agentex/.ready ## beside the collector rotel
 	INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \
 	INSPAN_BENCH_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(PY) -m bench $(ARGS)
 
-e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) .venv-agentex/.ready $(NODE)/.ready .prometheus/.ready ## the heavy tests: with arize-phoenix (700 MB), agentex-sdk (1 GB) and Node.js
+e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) .venv-agentex/.ready $(NODE)/.ready .prometheus/.ready .page/.ready ## the heavy tests: with arize-phoenix (700 MB), agentex-sdk (1 GB), Node.js, Prometheus and Chromium
 	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_PHOENIX="$(CURDIR)/.venv-e2e/bin/phoenix" \
 	INSPAN_TEST_PROMETHEUS="$(CURDIR)/.prometheus/bin" \
-	INSPAN_TEST_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(PY) -m pytest -m e2e $(ARGS)
+	INSPAN_TEST_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(BROWSER) $(PY) -m pytest -m e2e $(ARGS)
+
+page: $(READY) .page/.ready ## the tests of the page in a real Chromium; ARGS="-k keyboard" for some
+	$(BROWSER) $(PY) -m pytest -m e2e tests/page $(ARGS)
+
+picture: $(READY) .page/.ready ## take docs/page.png anew, of a sidecar under load
+	$(BROWSER) $(PY) -m tests.page.picture docs/page.png
 
 chart: $(READY) .venv-chart/.ready $(HELM3)/.ready ## the charts: write the schema of their values, lint, render, validate, test, print the example
 	$(PY) helm/schema.py
@@ -92,7 +98,7 @@ chart: $(READY) .venv-chart/.ready $(HELM3)/.ready ## the charts: write the sche
 	$(PY) -m tests.helm.show
 
 clean: ## remove what the verbs installed and left behind
-	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-chart .venv-lock .venv-shim .bench .shim $(NODE) $(HELM3) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov .venv-image .venv-audit .image .prometheus
+	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-chart .venv-lock .venv-shim .bench .shim $(NODE) $(HELM3) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov .venv-image .venv-audit .image .prometheus .page
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first python3 that is new enough and really starts: a version manager's shim may exist and refuse.
@@ -138,6 +144,20 @@ $(READY): .venv/.pinned pyproject.toml
 		fi; \
 	done
 	@[ -e $(ROTEL) ] || echo 'no rotel wheel starts here (each needs its libpython3.x): measuring without it' >&2
+	@touch $@
+
+# What drives a browser, beside our own packages. The browser is the machine's (INSPAN_TEST_CHROMIUM, or `chromium` as
+# Debian packages it); where there is none, playwright's own is tried, which comes from its makers' servers.
+BROWSER = INSPAN_TEST_PLAYWRIGHT="$$(ls -d "$(CURDIR)/.page/lib" 2>/dev/null || true)" PLAYWRIGHT_BROWSERS_PATH="$(CURDIR)/.page/browsers"
+
+.page/.ready: constraints/page.txt | $(READY)
+	@rm -rf .page && mkdir .page
+	@echo 'installing playwright and axe-core into .page'
+	@$(PY) $(INSTALL) --target .page/lib -r constraints/page.txt \
+		|| { rm -rf .page/lib; echo 'playwright does not install here: tests in a browser are skipped' >&2; }
+	@[ ! -d .page/lib ] || [ -n "$${INSPAN_TEST_CHROMIUM:-}" ] || command -v chromium chromium-browser google-chrome >/dev/null \
+		|| PYTHONPATH=.page/lib PLAYWRIGHT_BROWSERS_PATH=.page/browsers $(PY) -m playwright install chromium-headless-shell \
+		|| echo 'no Chromium here, nor to be had: tests in a browser are skipped. On Debian or Ubuntu, apt install chromium' >&2
 	@touch $@
 
 # A disk that fails when told to, for the tests: a library of one file in C. Its compiler is the machine's, else a wheel.
@@ -233,6 +253,7 @@ lock: .venv-lock/.uv-$(UV) ## pin anew what pyproject.toml asks for; ARGS=--upgr
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group build -c constraints/dev.txt -o constraints/build.txt
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group image -o constraints/image.txt
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group audit -o constraints/audit.txt
+	.venv-lock/bin/uv $(PIN) --only-binary :all: --group page -o constraints/page.txt
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group shim -o constraints/shim.txt
 	.venv-lock/bin/uv $(call PIN,3.12) pyproject.toml --only-binary :all: -c constraints/run.txt --extra agentex --group agentex -o constraints/agentex.txt
 

@@ -1,4 +1,4 @@
-// What is put on the page, and nothing that is foreign as anything but text: no innerHTML anywhere.
+// What is put on the page: whatever is foreign, as text and as nothing else.
 
 const SVG = "http://www.w3.org/2000/svg";
 

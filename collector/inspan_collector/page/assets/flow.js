@@ -6,6 +6,7 @@ import { dropped } from "./past.js";
 import { GATE } from "./words.js";
 
 const NARROW = 620; // px; below, the name of a destination stands above its pipe
+const LETTER = 8.6; // px, the width of a bold one where the fonts are wide
 const STEP = 5; // px of width for each ten times as many spans
 
 /** Pixels of a pipe: 3 for 1 span a second, and 5 more for each ten times as many; so that 3/s and 30,000/s both show. */
@@ -111,7 +112,8 @@ function broad({ dialects, destinations, all }, wide) {
   const [labels, bar, queue] = [150, Math.min(270, wide * 0.27), Math.min(380, wide * 0.39)];
   const gate = queue + 198;
   const longest = Math.max(...destinations.map((d) => Math.min(27, d.name.length)), 8);
-  const end = Math.max(gate + 70, wide - longest * 8.6 - 14);
+  const end = Math.max(gate + 50, wide - longest * LETTER - 14);
+  const room = Math.floor((wide - end - 12) / LETTER);
   const made = [text(0, 12, "agents, by dialect", "small"), text(bar, 12, "accepted", "small", "middle"), text(queue, 12, "queue", "small"),
     text(gate, 12, "gate", "small", "middle"), text(end + 10, 12, "upstream", "small")];
   lines.forEach((d, i) => {
@@ -128,7 +130,7 @@ function broad({ dialects, destinations, all }, wide) {
     const from = middle + (i - (destinations.length - 1) / 2) * Math.min(14, (tall - 14) / Math.max(1, destinations.length - 1));
     made.push(pipe(bend(bar + 5, from, queue, y), d.incoming), pipe(`M${queue + 170} ${y}H${end}`, d.outgoing),
       tank(d, queue, y, 170), valve(d, gate, y), asides(d, queue, y + (ROW < 60 ? 26 : 28)));
-    made.push(text(end + 10, y - 2, cut(d.name, 27), "strong", "start", d.name), text(end + 10, y + 14, rate(d.outgoing), "small"));
+    made.push(text(end + 10, y - 2, cut(d.name, room), "strong", "start", d.name), text(end + 10, y + 14, rate(d.outgoing), "small"));
     if (d.gate.state !== "open") made.push(text(gate, y + 25, GATE[d.gate.state].word, `${GATE[d.gate.state].tone} small strong`, "middle"));
   });
   return picture(wide, high, ...made);
@@ -150,7 +152,7 @@ function narrow({ dialects, destinations, all }, wide) {
   y += 26;
   const branches = [];
   for (const d of destinations) {
-    made.push(text(trunk + 24, y + 2, cut(d.name, Math.floor(wide / 9)), "strong", "start", d.name));
+    made.push(text(trunk + 24, y + 2, cut(d.name, Math.floor((wide - 100) / LETTER)), "strong", "start", d.name));
     y += 26;
     branches.push(pipe(`M${trunk} ${y - 22}Q${trunk} ${y} ${trunk + 24} ${y}`, d.incoming));
     made.push(pipe(`M${trunk + 160} ${y}H${wide - 62}`, d.outgoing), tank(d, trunk + 24, y, 146), valve(d, trunk + 192, y));

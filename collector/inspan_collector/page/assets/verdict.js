@@ -32,6 +32,7 @@ export function verdict(past, status) {
   section.className = tone;
   const more = [...where(past, lost, before), ...wary, ...calm(status)];
   each(byId("verdict-more"), more, (line) => line.key, () => el("li"), (li, line) => say(li, line.words));
+  say(byId("news"), news(tone, status));
   document.title = `${{ good: "✓", care: "!", bad: "✕" }[tone]} ${status.life.host} · inspan`;
 }
 
@@ -45,6 +46,12 @@ function where(past, lost, before) {
   }
   if (before) lines.push({ key: "before", words: `Lost by agents, before the socket: ${whole(before)}.` });
   return lines;
+}
+
+/** What is read aloud when it changes: states, and no numbers, which change each second. */
+function news(tone, { destinations }) {
+  const closed = destinations.filter((d) => d.gate.state !== "open").map((d) => `${d.name} is ${d.gate.state}.`);
+  return [{ good: "Nothing is lost.", care: "Nothing is lost so far.", bad: "Spans are lost." }[tone], ...closed].join(" ");
 }
 
 /** What is not lost, and may be. */
