@@ -81,7 +81,10 @@ def find(wanted: str | None = None) -> Engine:
         return Engine("docker", DOCKER)
     if wanted not in (None, "buildah", "docker"):
         raise NoEngine(f"ENGINE is buildah or docker, not {wanted}")
-    missing = f"no {wanted}" if wanted else "neither buildah, nor a docker whose daemon answers,"
+    answering = "docker whose daemon answers"
+    missing = {"buildah": "no buildah", "docker": f"no {answering},"}.get(
+        wanted or "", f"neither buildah nor a {answering},"
+    )
     raise NoEngine(f"there is {missing} here: on Debian or Ubuntu, apt install buildah")
 
 

@@ -56,8 +56,10 @@ def test_what_is_installed_is_known_by_its_hash_or_is_ours() -> None:
 
 def test_the_result_takes_one_directory_from_the_build() -> None:
     last = [n for n, (each, _) in enumerate(instructions(SIDECAR)) if each == "FROM"][-1]
-    copies = [rest for each, rest in instructions(SIDECAR)[last:] if each in ("COPY", "ADD", "RUN")]
+    copies = [rest for each, rest in instructions(SIDECAR)[last:] if each in ("COPY", "ADD")]
     assert copies == ["--from=build /opt/inspan /opt/inspan"]
+    runs = [rest for each, rest in instructions(SIDECAR)[last:] if each == "RUN"]
+    assert [json.loads(rest)[1:] for rest in runs] == [["--version"]]  # a base may have no shell
 
 
 def test_the_build_is_shown_what_it_copies_and_nothing_else() -> None:

@@ -33,12 +33,12 @@ def test_buildah_comes_first_since_it_needs_no_daemon(programs: Path) -> None:
 
 def test_a_docker_without_its_daemon_is_none(programs: Path) -> None:
     program(programs, "docker", code=1)
-    with pytest.raises(NoEngine, match="apt install buildah"):
-        find()
+    with pytest.raises(NoEngine, match="no docker whose daemon answers, here"):
+        find("docker")
 
 
 def test_where_there_is_none_it_says_what_to_install(programs: Path) -> None:
-    with pytest.raises(NoEngine, match="neither buildah, nor a docker whose daemon answers"):
+    with pytest.raises(NoEngine, match="neither buildah nor a docker whose daemon answers"):
         find()
     with pytest.raises(NoEngine, match="no buildah here"):
         find("buildah")
