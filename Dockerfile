@@ -34,16 +34,20 @@ COPY image/slim.py image/
 # Nobody can write bytecode under a read-only root, so it is all made here.
 RUN python3 image/slim.py /opt/inspan && /opt/inspan/bin/python image/slim.py --try /opt/inspan
 
+# Only on the base can it be seen whether it has the builder's Python. In a stage of its own: engines leave traces where
+# they run something.
+FROM ${BASE} AS tried
+COPY --from=build /opt/inspan /opt/inspan
+RUN ["/opt/inspan/bin/inspan", "--version"]
+
 FROM ${BASE}
 LABEL org.opencontainers.image.title="inspan" \
       org.opencontainers.image.description="A sidecar span collector" \
       org.opencontainers.image.licenses="Apache-2.0"
-COPY --from=build /opt/inspan /opt/inspan
+COPY --from=tried /opt/inspan /opt/inspan
 ENV PATH=/opt/inspan/bin:/usr/local/bin:/usr/bin:/bin
 # The socket is of use where a volume is mounted, and nowhere else: without one, say so and end.
 ENV INSPAN_SOCKET=/run/inspan/inspan.sock
-# Only here can it be seen whether BASE has the Python of BUILDER.
-RUN ["/opt/inspan/bin/inspan", "--version"]
 # By number: only that can be known not to be root. Any other works too, with any group.
 USER 65532:65532
 ENTRYPOINT ["/opt/inspan/bin/inspan", "run"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from image.debian import BASE
 from tests.e2e.process import ENDING, START, Process, answers, being_read
 from tests.e2e.sink_process import SinkProcess
 from tests.image.container import Container, inner, listing, said
@@ -150,6 +151,13 @@ def test_an_image_is_for_a_user_by_number_and_starts_the_sidecar_without_a_shell
     assert untouched.config["User"] == "65532:65532"
     assert untouched.config["Entrypoint"] == ["/opt/inspan/bin/inspan", "run"]
     assert untouched.config["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
+
+
+def test_it_is_its_base_and_one_directory(untouched: Container, store: dict[str, str]) -> None:
+    with Container(BASE, store) as base:
+        below = set(listing(base.root))
+    above = set(listing(untouched.root)) - below
+    assert {path.split("/")[1] for path in above} == {"opt"}
 
 
 def test_there_is_no_program_in_it_but_python(untouched: Container) -> None:
