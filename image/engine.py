@@ -1,6 +1,7 @@
 """What builds images here: buildah or docker, behind the few verbs that we need of them."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -43,7 +44,8 @@ class Engine(NamedTuple):
             command += ["--label", f"org.opencontainers.image.{name}={value}"]
         if target is not None:
             command += ["--target", target]
-        subprocess.run([*command, str(context)], check=True)
+        # Before Docker 23 secrets of a build have to be asked for so.
+        subprocess.run([*command, str(context)], check=True, env={**os.environ, "DOCKER_BUILDKIT": "1"})
 
     def layers(self, tag: str) -> list[str] | None:
         """The digests of an image's layers, unpacked, lowest first; None where there is no such image here."""

@@ -55,6 +55,12 @@ def test_a_build_hands_on_arguments_secrets_and_labels(programs: Path, tmp_path:
     ]
 
 
+def test_an_old_docker_is_asked_for_the_builder_that_knows_secrets(programs: Path, tmp_path: Path) -> None:
+    program(programs, "docker")
+    (programs / "docker").write_text('#!/bin/sh\n[ "$1" = version ] || [ "$DOCKER_BUILDKIT" = 1 ]\n')
+    find().build(tmp_path, "t:1")
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
