@@ -40,6 +40,8 @@ def built(store: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> st
     command = [sys.executable, "-m", "image", "--engine", "buildah", "build", "--tag", IMAGE]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, **store}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    # Else each run would leave the image of the one before, whose name it has taken.
+    subprocess.run(["buildah", "rmi", "--prune"], env={**os.environ, **store}, capture_output=True, check=True)
     return done.stdout
 
 

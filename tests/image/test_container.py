@@ -126,6 +126,23 @@ def test_it_needs_no_temporary_directory(container: Container, volumes: dict[str
     assert ledger["destinations"]["up"] == {"enqueued": EACH, "delivered": EACH}
 
 
+def test_one_that_was_killed_is_followed_by_the_next_in_the_same_volumes(
+    container: Container, volumes: dict[str, Path], tmp_path: Path
+) -> None:
+    with SinkProcess(tmp_path) as sink:
+        env = configured(volumes, sink)
+        with container.pod(tmp_path / "first", volumes=volumes, env=env) as first:
+            ready(first)
+            os.kill(inner(first), signal.SIGKILL)
+            first.wait(ENDING)
+        assert (volumes["/run/inspan"] / "inspan.sock").is_socket()
+        with container.pod(tmp_path / "next", volumes=volumes, env=env) as following:
+            ready(following)
+            assert post(volumes["/run/inspan"] / "inspan.sock", spans(0)) == 202
+            ledger = ended(following)
+    assert ledger["destinations"]["up"] == {"enqueued": EACH, "delivered": EACH}
+
+
 def test_a_signal_while_it_starts_ends_it(container: Container, volumes: dict[str, Path], tmp_path: Path) -> None:
     configuration = volumes["/etc/inspan"] / "inspan.yaml"
     os.mkfifo(configuration)
