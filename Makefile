@@ -81,7 +81,7 @@ bench: $(READY) .bench/.ready .venv-agentex/.ready ## beside the collector rotel
 	INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \
 	INSPAN_BENCH_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(PY) -m bench $(ARGS)
 
-e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) .venv-agentex/.ready $(NODE)/.ready .prometheus/.ready .page/.ready ## the heavy tests: with arize-phoenix (700 MB), agentex-sdk (1 GB), Node.js, Prometheus and Chromium
+e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) .venv-agentex/.ready $(NODE)/.ready .prometheus/.ready .venv-grafana/.ready .page/.ready ## the heavy tests: with arize-phoenix (700 MB), agentex-sdk (1 GB), Node.js, Prometheus and Chromium
 	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_PHOENIX="$(CURDIR)/.venv-e2e/bin/phoenix" \
 	INSPAN_TEST_PROMETHEUS="$(CURDIR)/.prometheus/bin" \
 	INSPAN_TEST_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(BROWSER) $(PY) -m pytest -m e2e $(ARGS)
@@ -98,7 +98,7 @@ chart: $(READY) .venv-chart/.ready $(HELM3)/.ready ## the charts: write the sche
 	$(PY) -m tests.helm.show
 
 clean: ## remove what the verbs installed and left behind
-	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-chart .venv-lock .venv-shim .bench .shim $(NODE) $(HELM3) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov .venv-image .venv-audit .image .prometheus .page
+	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-chart .venv-grafana .venv-lock .venv-shim .bench .shim $(NODE) $(HELM3) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov .venv-image .venv-audit .image .prometheus .page
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first python3 that is new enough and really starts: a version manager's shim may exist and refuse.
@@ -210,6 +210,11 @@ OWN_APT := $(APT) -o Dir::State::Lists=$(LISTS)/lists -o Dir::Cache=$(LISTS)/cac
 	else echo 'no Prometheus to be had here (see .prometheus/*.log): tests of rules and dashboards are skipped' >&2; exit 0; fi; \
 	rm -rf deb apt go prometheus_*.deb; bin/promtool --version 2>&1 | head -1; touch .ready
 
+.venv-grafana/.ready: constraints/grafana.txt
+	$(call new_venv,.venv-grafana,what Grafana knows of dashboards)
+	@.venv-grafana/bin/python $(INSTALL) -r constraints/grafana.txt
+	@touch $@
+
 # agentex-sdk needs Python 3.12, which nothing else here does. Where there is none, the next `make bench` or `make e2e`
 # looks again.
 .venv-agentex/.pinned: constraints/agentex.txt
@@ -254,6 +259,7 @@ lock: .venv-lock/.uv-$(UV) ## pin anew what pyproject.toml asks for; ARGS=--upgr
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group image -o constraints/image.txt
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group audit -o constraints/audit.txt
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group page -o constraints/page.txt
+	.venv-lock/bin/uv $(PIN) --only-binary :all: --group grafana -o constraints/grafana.txt
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group shim -o constraints/shim.txt
 	.venv-lock/bin/uv $(call PIN,3.12) pyproject.toml --only-binary :all: -c constraints/run.txt --extra agentex --group agentex -o constraints/agentex.txt
 

@@ -61,7 +61,6 @@ def _variable(variable: Variable) -> Json:
         "type": "query",
         "datasource": SOURCE,
         "query": {"query": variable.query, "refId": variable.name},
-        "definition": variable.query,
         "refresh": 2,  # when the time range changes: pods come and go
         "sort": 1,
         "multi": variable.many,

@@ -68,14 +68,8 @@ def lines(
         custom["thresholdsStyle"] = {"mode": "dashed"}
         steps = [{"color": CALM, "value": None}, {"color": ALARM, "value": most}]
         panel["fieldConfig"]["defaults"]["thresholds"] = {"mode": "absolute", "steps": steps}
-    panel["fieldConfig"]["overrides"] = [
-        {
-            "matcher": {"id": "byFrameRefID", "options": target["refId"]},
-            "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}],
-        }
-        for target, colour in zip(panel["targets"], COLOURS, strict=False)
-        if len(queries) > 1
-    ]
+    if len(queries) > 1:
+        panel["fieldConfig"]["overrides"] = _coloured(panel["targets"])
     panel["options"] = {
         "legend": {"displayMode": "table", "placement": "bottom", "showLegend": True, "calcs": ["lastNotNull", "max"]},
         "tooltip": {"mode": "multi", "sort": "desc"},
@@ -120,6 +114,17 @@ def timeline(title: str, text: str, queries: Sequence[Query], *, shown: dict[str
     ]
     panel["options"] = {"showValue": "always", "mergeValues": True, "legend": {"showLegend": False}}
     return panel
+
+
+def _coloured(targets: Sequence[Json]) -> list[Json]:
+    """A colour for each query; where it has several series, shades of it."""
+    return [
+        {
+            "matcher": {"id": "byFrameRefID", "options": target["refId"]},
+            "properties": [{"id": "color", "value": {"mode": "shades", "fixedColor": colour}}],
+        }
+        for target, colour in zip(targets, COLOURS, strict=False)
+    ]
 
 
 def _panel(

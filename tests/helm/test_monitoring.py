@@ -68,6 +68,14 @@ def test_the_pod_monitor_meets_the_pods_that_the_library_makes(helm: Helm4, char
     assert [each["targetLabel"] for each in endpoint["relabelings"]] == ["namespace", "pod", "node"]
 
 
+def test_a_short_interval_needs_no_other_timeout(helm: Helm4) -> None:
+    """The operator refuses a timeout over the interval; Prometheus' own gives way by itself."""
+    (endpoint,) = documents(helm, podMonitor={"interval": "5s"})["PodMonitor"]["spec"]["podMetricsEndpoints"]
+    assert (endpoint["interval"], endpoint.get("scrapeTimeout")) == ("5s", None)
+    (endpoint,) = documents(helm, podMonitor={"scrapeTimeout": "4s"})["PodMonitor"]["spec"]["podMetricsEndpoints"]
+    assert endpoint["scrapeTimeout"] == "4s"
+
+
 def test_the_namespaces_that_are_scraped_can_be_named(helm: Helm4) -> None:
     spec = documents(helm, podMonitor={"namespaces": ["a", "b"]})["PodMonitor"]["spec"]
     assert spec["namespaceSelector"] == {"matchNames": ["a", "b"]}

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.prometheus.boards import BOARDS
 from tests.prometheus.programs import ROOT
 from tests.prometheus.rules import alerts
 
@@ -36,6 +37,14 @@ def test_a_section_says_what_a_tired_person_needs_in_the_same_order(name: str) -
 def test_the_table_has_every_alert_with_its_severity_and_its_place() -> None:
     rows = {name: (place, severity) for name, place, severity in SEVERITIES.findall(RUNBOOK)}
     assert rows == {name: (name.lower(), alert["labels"]["severity"]) for name, alert in alerts().items()}
+
+
+def test_the_panels_that_it_names_are_on_the_dashboards() -> None:
+    titles = {panel["title"] for board in BOARDS.values() for panel in board["panels"]}
+    titles |= {board["title"].removeprefix("inspan / ") for board in BOARDS.values()}
+    named = re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", RUNBOOK)
+    assert named
+    assert set(named) <= titles
 
 
 def test_every_link_leads_somewhere() -> None:
