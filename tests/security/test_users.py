@@ -38,7 +38,7 @@ DENIED: Final = "PermissionError"
 TAKEN: Final = "202"
 POD: Final = 0o2777  # what Kubernetes makes of an emptyDir with an fsGroup
 LINK: Final = "os.symlink(sys.argv[2], sys.argv[1])"
-PIPE: Final = "os.mkfifo(sys.argv[1])"
+PIPE: Final = "os.mkfifo(sys.argv[1]); os.chmod(sys.argv[1], 0o666)"
 
 
 def spans(path: Path) -> dict[str, Any]:
