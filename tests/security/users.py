@@ -139,7 +139,7 @@ class OwnedSidecar:
         self.log = kept / "log"
         program = "from inspan_collector.cli.main import main; sys.exit(main(['run', '-c', sys.argv[1]]))"
         imports = ["inspan_collector.cli.main", "inspan_collector.cli.run"]
-        imports += ["encodings.ascii", "encodings.idna", "encodings.latin_1"]
+        imports += ["encodings.ascii", "encodings.idna", "encodings.latin_1", "importlib.readers"]
         environ = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
