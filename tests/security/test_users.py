@@ -24,6 +24,7 @@ from tests.security.users import (
     TEAM,
     OwnedSidecar,
     User,
+    can_be_others,
     command,
     listening,
     mode_of,
@@ -32,7 +33,7 @@ from tests.security.users import (
 )
 from tests.sidecar import PATIENCE
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason=REASON)
+pytestmark = pytest.mark.skipif(not can_be_others(), reason=REASON)
 
 DENIED: Final = "PermissionError"
 TAKEN: Final = "202"
