@@ -233,6 +233,14 @@ async def test_a_start_that_fails_half_way_leaves_nothing_behind(tmp_path: Path)
         pass
 
 
+async def test_trusting_whoever_answers_is_said_once_at_the_start_and_trusting_nobody_is_not(tmp_path: Path) -> None:
+    open_wide = destination("https://127.0.0.1:9/v1/traces", name="open", tls={"insecure_skip_verify": True})
+    async with Running(tmp_path, open_wide, destination("https://127.0.0.1:9/v1/traces")) as running:
+        said = [event for event in running.service.events.kept if event.kind == "insecure"]
+        assert [event.destination for event in said] == ["open"]
+        assert "whoever answers there gets the spans and the credentials" in said[0].message
+
+
 async def test_many_agents_and_every_dialect_at_once_end_in_balanced_books(tmp_path: Path) -> None:
     async with Sink(Behaviour(status=503, every=5)) as sink:
         to = [

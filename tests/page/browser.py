@@ -35,14 +35,14 @@ def lend(name: str) -> Any:
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator[Any]:
-    """A browser, as playwright's `Browser`."""
+def chromium(*more: str) -> Iterator[Any]:
+    """A browser, as playwright's `Browser`. more: of its flags."""
     playwright = lend("playwright.sync_api")
     found = os.environ.get("INSPAN_TEST_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     with playwright.sync_playwright() as driver:
         if found is None and not Path(driver.chromium.executable_path).exists():
             pytest.skip("no Chromium: apt install chromium, or name one in INSPAN_TEST_CHROMIUM")
-        browser = driver.chromium.launch(executable_path=found, headless=True, args=list(FLAGS))
+        browser = driver.chromium.launch(executable_path=found, headless=True, args=[*FLAGS, *more])
         try:
             yield browser
         finally:

@@ -68,6 +68,7 @@ def settings(echo: Echo, home: Path) -> dict[str, Any]:
 
 
 ENVIRONMENT: Final = {
+    "PYTHONASYNCIODEBUG": "1",  # it says more than anybody has asked for
     "HELD": SECRETS["variable"],
     "SGP_API_KEY": SECRETS["unused"],
     "OTEL_EXPORTER_OTLP_HEADERS": f"authorization={SECRETS['unused']}",

@@ -24,6 +24,7 @@ from tests.security.users import (
     TEAM,
     OwnedSidecar,
     User,
+    can_be_others,
     command,
     listening,
     mode_of,
@@ -32,13 +33,13 @@ from tests.security.users import (
 )
 from tests.sidecar import PATIENCE
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason=REASON)
+pytestmark = pytest.mark.skipif(not can_be_others(), reason=REASON)
 
 DENIED: Final = "PermissionError"
 TAKEN: Final = "202"
 POD: Final = 0o2777  # what Kubernetes makes of an emptyDir with an fsGroup
 LINK: Final = "os.symlink(sys.argv[2], sys.argv[1])"
-PIPE: Final = "os.mkfifo(sys.argv[1])"
+PIPE: Final = "os.mkfifo(sys.argv[1]); os.chmod(sys.argv[1], 0o666)"
 
 
 def spans(path: Path) -> dict[str, Any]:

@@ -101,6 +101,12 @@ def test_grpc_is_refused_with_what_is_spoken(variable: str) -> None:
     assert only({**BASE, variable: "http/protobuf"}).kind == "otlp"
 
 
+def test_a_token_alone_is_not_taken_for_a_headers_name() -> None:
+    """It would be shown as one, and sent as one: base64 ends as a name without a value does."""
+    message = refused({**BASE, "OTEL_EXPORTER_OTLP_HEADERS": "aHVudGVyMg="})
+    assert message == "OTEL_EXPORTER_OTLP_HEADERS: entry 1 is not name=value"
+
+
 def test_an_endpoint_that_is_no_address_names_the_variable() -> None:
     assert refused({ENDPOINT: "localhost:4317"}).startswith(f"{ENDPOINT}: destinations[0].url: expected an address")
 
