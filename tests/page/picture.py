@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tests.e2e.sink_process import SinkProcess
 from tests.page.browser import Visit, chromium
-from tests.page.stage import JSON, Posting, otlp_spans, otlp_to, own_spans, register, settle, sgp_to
+from tests.page.stage import JSON, Posting, beats, otlp_spans, otlp_to, own_spans, register, settle, sgp_to
 from tests.sidecar import Sidecar
 
 # (share of the time, how the upstream behaves from there on)
@@ -44,6 +44,7 @@ def main() -> int:
         to = [sgp_to(well.url, "sgp"), otlp_to(moody.url, "tempo", **queue)]
         sidecar = stack.enter_context(Sidecar({"destinations": to}))
         register(sidecar, 2, lambda i: ("planner", "retriever")[i])
+        stack.enter_context(Posting(sidecar, beats(2), 0.5))
         stack.enter_context(Posting(sidecar, otlp_spans(25), 8))
         stack.enter_context(Posting(sidecar, own_spans(6), 5))
         for (begin, behaviour), end in zip(PLAY, [share for share, _ in PLAY[1:]] + [1.0], strict=True):
