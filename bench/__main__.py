@@ -1,10 +1,10 @@
-"""`python -m bench [relay | upserts | custody | agent | memory | sizing] [options]`: which measurement."""
+"""`python -m bench [relay | upserts | custody | agent | memory | sizing | page] [options]`: which measurement."""
 
 import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from bench import agent, custody, memory, relay, sizing, upserts
+from bench import agent, custody, memory, page, relay, sizing, upserts
 
 SCENARIOS: Final[dict[str, Callable[[Sequence[str]], int]]] = {
     "relay": relay.main,
@@ -13,6 +13,7 @@ SCENARIOS: Final[dict[str, Callable[[Sequence[str]], int]]] = {
     "agent": agent.main,
     "memory": memory.main,
     "sizing": sizing.main,
+    "page": page.main,
 }
 
 

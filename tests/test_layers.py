@@ -26,6 +26,7 @@ ROWS: Final = (
     ("2 stages", {"exporters", "mirror", "queue", "receiver", "sink", "spool"}),
     ("2 quarantine", {"quarantine"}),
     ("3 join", {"pipeline"}),
+    ("4 figures", {"figures"}),
     ("4 view", {"view"}),
     ("4 metrics", {"live", "metrics", "page", "readonly", "tap", "tracing"}),
     ("4 admin", {"admin", "control"}),

@@ -94,3 +94,11 @@ def test_in_an_environment_with_the_wheel_and_msgspec_the_client_imports_nothing
     assert site / "inspan/__init__.py" in ours
     assert {file.relative_to(site).parts[0] for file in ours} <= {"inspan", "msgspec"}
     assert {name.partition(".")[0] for name in said["found"]} <= sys.stdlib_module_names | {"inspan", "msgspec"}
+
+
+def test_the_wheel_has_every_file_of_the_page(wheel: Path) -> None:
+    folder = "inspan_collector/page/assets/"
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name.removeprefix(folder) for name in archive.namelist() if name.startswith(folder)}
+    assert packed == {path.name for path in (ROOT / "collector" / folder).iterdir()}
+    assert "index.html" in packed

@@ -9,7 +9,8 @@ import msgspec
 from inspan import __version__
 from inspan_collector.config.destination import shown_url
 from inspan_collector.events import Events
-from inspan_collector.histogram import SECONDS, Histogram
+from inspan_collector.figures import durations, reception, some
+from inspan_collector.histogram import SECONDS
 from inspan_collector.ledger import MERGED, Reception
 from inspan_collector.liveness import LOST, RUNNING, Registered, Registry
 from inspan_collector.memory import Memory
@@ -50,25 +51,27 @@ class View(msgspec.Struct, frozen=True):
         """In the order of the configuration."""
         return [pipeline.destination for pipeline in self.pipelines]
 
-    def imbalance(self) -> int:
-        """Spans by which any book differs from what the stages hold; 0 when all is right."""
-        return sum(pipeline.imbalance() for pipeline in self.pipelines) + sum(
-            reception.imbalance() for reception in self.receptions
-        )
+    def imbalance(self, recounted: Callable[[], int] | None = None) -> int:
+        """Spans by which any book differs from what the stages hold; 0 when all is right.
 
-    def ledger(self) -> dict[str, Any]:
-        """The books as they stand: both laws, with their sums."""
+        recounted: what is known of the destinations, for who must not walk all that waits.
+        """
+        of_destinations = sum(each.imbalance() for each in self.pipelines) if recounted is None else recounted()
+        return of_destinations + sum(reception.imbalance() for reception in self.receptions)
+
+    def ledger(self, recounted: Callable[[], int] | None = None) -> dict[str, Any]:
+        """The books as they stand: both laws, with their sums. recounted: see imbalance."""
         return {
             "dialects": {
                 book.dialect: {
                     "received": book.received,
                     "accepted": book.accepted,
-                    "refused": _some(book.refused),
+                    "refused": some(book.refused),
                 }
                 for book in self.receptions
             },
-            "destinations": {d.name: _some(d.ledger.snapshot()) for d in self.destinations},
-            "imbalance": self.imbalance(),
+            "destinations": {d.name: some(d.ledger.snapshot()) for d in self.destinations},
+            "imbalance": self.imbalance(recounted),
         } | self._on_disk()
 
     def _on_disk(self) -> dict[str, Any]:
@@ -79,12 +82,12 @@ class View(msgspec.Struct, frozen=True):
         lifetime = self.spool.config.lifetime
         return {"spooled": spooled, "at_risk": 0 if lifetime == "persistent" else spooled, "lifetime": lifetime}
 
-    def status(self) -> dict[str, Any]:
-        """Everything an operator asks for first. Numbers and reasons only, never what a span says."""
+    def status(self, recounted: Callable[[], int] | None = None) -> dict[str, Any]:
+        """Everything an operator asks for first. Numbers and reasons only. recounted: see imbalance."""
         return {
             "life": self._life(),
-            "ledger": self.ledger(),
-            "receptions": {book.dialect: _reception(book) for book in self.receptions},
+            "ledger": self.ledger(recounted),
+            "receptions": {book.dialect: reception(book) for book in self.receptions},
             "memory": {"bytes": self.memory.used, "limit_bytes": self.memory.limit},
             "connections": self.connections(),
             "accepted_without_use": self.intake.unkept,
@@ -115,7 +118,7 @@ class View(msgspec.Struct, frozen=True):
             "services": {
                 name: {
                     "recorded": totals.recorded,
-                    "dropped": _some(totals.dropped),
+                    "dropped": some(totals.dropped),
                     "queued": queued[name],
                     "missing": missing[name],
                 }
@@ -172,39 +175,12 @@ class View(msgspec.Struct, frozen=True):
             "upserts": _upserts(d, d.waiting) if isinstance(d.waiting, Upserts) else None,
             "trail": None if d.trail is None else _trail(d.trail.trail, now),
             "durations": {
-                "attempt": _durations(d.attempt_seconds["delivered"]),
-                "delivery": _durations(d.delivery_seconds),
+                "attempt": durations(d.attempt_seconds["delivered"]),
+                "delivery": durations(d.delivery_seconds),
             },
             "learned_max_bytes": d.learned_bytes,
             "quarantine": {"spans": d.quarantine.spans, "bytes": d.quarantine.bytes, "evicted": d.quarantine.evicted},
         }
-
-
-def _some(counts: dict[str, int]) -> dict[str, int]:
-    """Those that are not 0."""
-    return {reason: count for reason, count in counts.items() if count}
-
-
-def _reception(book: Reception) -> dict[str, Any]:
-    """Of requests, where the books are of spans."""
-    return {
-        "requests": sum(book.requests.values()),
-        "bytes": book.bytes,
-        "requests_refused": _some(book.requests_refused),
-    }
-
-
-def _durations(histogram: Histogram) -> dict[str, Any]:
-    """Of all that was delivered in this life. p50, p99: bounds in seconds; None also above the last.
-
-    counts: by `life.duration_bounds`, and above; their differences are of the time between two looks.
-    """
-    return {"p50": _bound(histogram, 0.5), "p99": _bound(histogram, 0.99), "counts": histogram.counts}
-
-
-def _bound(histogram: Histogram, share: float) -> float | None:
-    found = histogram.quantile(share)
-    return None if found is None or found == float("inf") else found
 
 
 def _agent(agent: Registered, silence: float) -> dict[str, Any]:

@@ -82,6 +82,16 @@ def own_spans(count: int) -> Callable[[int], tuple[str, bytes, dict[str, str]]]:
     return make
 
 
+def beats(count: int) -> Callable[[int], tuple[str, bytes, dict[str, str]]]:
+    """Beats of agents that `register` made, in turn: without them they are lost after a minute."""
+
+    def make(number: int) -> tuple[str, bytes, dict[str, str]]:
+        body = json.dumps({"recorded": 100 * number, "accepted": 100 * number}).encode()
+        return f"/v1/agents/{number % count:08x}-agent/heartbeat", body, JSON
+
+    return make
+
+
 def register(sidecar: Sidecar, count: int, service: Callable[[int], str] = lambda i: f"planner-{i % 7}") -> None:
     """So many agents, each of which has told what it recorded, and some what they dropped."""
     for i in range(count):

@@ -70,6 +70,7 @@ def test_the_page_outlives_a_killed_sidecar_and_never_shows_a_negative_rate(brow
             first.process.wait(PATIENCE)
             visit.says("#link", "No connection since", seconds=PATIENCE)
             assert "What is shown is of" in visit.text("#link")
+            assert re.match(r"At \d\d:\d\d:\d\d: Nothing is lost\.", visit.text("#verdict-head .said"))
             assert visit.page.locator("main.stale").count() == 1
             with Sidecar(config) as second, Posting(second, otlp_spans(5), 20):
                 visit.live()
@@ -148,6 +149,29 @@ def test_a_moment_does_not_take_the_focus_away(browser: Any, tmp_path: Path) -> 
         summary.press("Enter")
         settle(sidecar, 2.5)
         assert summary.evaluate("e => e === document.activeElement && !e.parentElement.open")
+
+
+HIDE = """hidden => {
+    Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_a_hidden_tab_asks_for_nothing_and_is_live_again_when_it_is_seen(browser: Any, tmp_path: Path) -> None:
+    with SCENES["calm"](tmp_path) as sidecar, Visit(browser, sidecar.admin_url) as visit:
+        visit.live()
+        left: list[str] = []
+        visit.page.on("requestfailed", lambda request: left.append(request.url))
+        visit.ask(HIDE, True)
+        visit.page.wait_for_timeout(2000)  # more than a first try to connect again would take
+        assert left == [f"{sidecar.admin_url}/live"]
+        asked = len(visit.asked)
+        assert "No connection" not in visit.text("#link")
+        before = visit.text("#life")
+        visit.ask(HIDE, False)
+        visit.page.wait_for_function("before => document.getElementById('life').textContent !== before", arg=before)
+        assert visit.asked[asked:] == [f"{sidecar.admin_url}/live"]
+        assert visit.complaints == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -13,6 +13,7 @@ import msgspec
 
 from inspan_collector.ledger import DELIVERED, IN_FLIGHT, QUEUED, SPOOLED
 from inspan_collector.live.history import History
+from inspan_collector.live.recount import Recount
 from inspan_collector.live.viewer import Crowded, Viewer
 from inspan_collector.view import View
 
@@ -29,6 +30,7 @@ class Feed:
     def __init__(self, view: View) -> None:
         self.view = view
         self.history = History([d.name for d in view.destinations])
+        self.recount = Recount([pipeline.imbalance for pipeline in view.pipelines], view.now)
         self.viewers: set[Viewer] = set()
         self.cursor = 0
         self.closed = False
@@ -47,6 +49,7 @@ class Feed:
         self._sample()
         last, self.cursor = self.cursor, self.view.events.sequence
         if self.viewers:
+            self.recount.step()
             frame = self._moment([event for event in self.view.events.after(last) if event.sequence <= self.cursor])
             for viewer in list(self.viewers):
                 viewer.offer(frame)
@@ -79,7 +82,8 @@ class Feed:
         self.history.add(self.view.events.wall(), samples)
 
     def _moment(self, events: list[Any]) -> bytes:
-        return _frame("moment", {"at": self.view.events.wall(), "status": self.view.status(), "events": events})
+        status = self.view.status(self.recount.total)
+        return _frame("moment", {"at": self.view.events.wall(), "status": status, "events": events})
 
 
 def _frame(name: str, value: object) -> bytes:

@@ -1,7 +1,7 @@
 """Serves the files of the page, as they lie in `assets/`: there is no step between what is written and what is sent."""
 
 import hashlib
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -9,6 +9,7 @@ from aiohttp import web
 
 TYPES: Final = {"css": "text/css", "html": "text/html", "js": "text/javascript", "svg": "image/svg+xml"}
 INDEX: Final = "index.html"
+ASSETS: Final = Path(__file__).with_name("assets")
 
 # Foreign names are shown as text alone. Should one ever get to be markup, it still runs nothing and asks nobody.
 POLICY: Final = (
@@ -33,10 +34,7 @@ class Page:
     """All files, read when it is made."""
 
     def __init__(self) -> None:
-        self.files = {
-            path.name: _read(path.read_bytes(), path.name)
-            for path in files(__name__.rpartition(".")[0]).joinpath("assets").iterdir()
-        }
+        self.files = {path.name: _read(path.read_bytes(), path.name) for path in ASSETS.iterdir()}
 
     def __repr__(self) -> str:
         return f"<Page {len(self.files)} files, {sum(len(file.body) for file in self.files.values())} bytes>"

@@ -84,10 +84,10 @@ async def test_one_snapshot_serves_all_viewers_and_none_is_taken_while_nobody_lo
         view = running.service.admin.feed.view
         real = type(view).status
 
-        def counted(self: Any) -> dict[str, Any]:
+        def counted(self: Any, *more: Any) -> dict[str, Any]:
             nonlocal taken
             taken += 1
-            return real(self)
+            return real(self, *more)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(type(view), "status", counted)
@@ -165,3 +165,15 @@ async def test_a_head_of_the_feed_ends_at_once_and_nothing_can_be_posted(tmp_pat
         for path in ("/", "/live", "/status"):
             async with running.http.post(url(running) + path, data=b"x") as answer:
                 assert answer.status == 405
+
+
+async def test_a_book_that_is_wrong_shows_in_a_moment(tmp_path: Path) -> None:
+    async with Running(tmp_path) as running:
+        queue = running.service.view.pipelines[0].destination.queue
+        async with Watch(url(running)) as watch:
+            await watch.next()
+            assert (await watch.moment())["status"]["ledger"]["imbalance"] == 0
+            queue.ledger.balances[4] += 3  # queued, and nobody has them
+            feed(running).step()
+            assert (await watch.moment())["status"]["ledger"]["imbalance"] == 6  # neither the sum nor the recount
+            queue.ledger.balances[4] -= 3

@@ -4,10 +4,10 @@ import { byId, say, tell } from "./dom.js";
 import { depth } from "./depth.js";
 import { watch } from "./feed.js";
 import { flow, legend } from "./flow.js";
-import { clock, time } from "./numbers.js";
+import { clock, time, when } from "./numbers.js";
 import { Past } from "./past.js";
 import { agents, books, events, kept, losses } from "./sections.js";
-import { verdict } from "./verdict.js";
+import { asOf, verdict } from "./verdict.js";
 
 const EVENTS = 100; // kept here, as the feed begins with
 
@@ -30,11 +30,11 @@ function moment(what) {
 }
 
 function draw() {
-  const { at, status } = past.moments.at(-1);
+  const { status } = past.moments.at(-1);
   const { life } = status;
   const again = past.restarts ? `, seen to restart ${past.restarts === 1 ? "once" : `${past.restarts} times`}` : "";
   say(byId("host"), life.host);
-  say(byId("life"), `inspan ${life.version}, up since ${clock(at - life.seconds)} (${time(life.seconds)})${again}`);
+  say(byId("life"), `inspan ${life.version}, up since ${when(life.began_at)} (${time(life.seconds)})${again}`);
   tell(byId("link"), life.ready ? "good" : "care", life.ready ? "●" : "◐", life.ready ? "live" : "live; starting or draining");
   verdict(past, status);
   flow(past, status);
@@ -47,6 +47,7 @@ function draw() {
 }
 
 function lost(why) {
+  if (lostSince === null && past.moments.length) asOf(past.moments.at(-1).at);
   lostSince ??= Date.now() / 1000;
   byId("main").classList.add("stale");
   const seen = past.moments.length ? ` What is shown is of ${clock(past.moments.at(-1).at)}.` : "";

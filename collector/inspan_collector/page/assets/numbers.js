@@ -59,5 +59,12 @@ export function cut(text, most) {
   return text.length <= most ? text : `${text.slice(0, most - 1 - tail)}…${text.slice(text.length - tail)}`;
 }
 
+/** The same, with the day where that is another than today. */
+export function when(at) {
+  const date = new Date(at * 1000);
+  const today = date.toDateString() === new Date().toDateString();
+  return today ? clock(at) : `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" })}, ${clock(at)}`;
+}
+
 /** The sum of an object's numbers. */
 export const sum = (counts) => Object.values(counts).reduce((all, count) => all + count, 0);

@@ -1,7 +1,7 @@
 // The tables: losses with what to do, the books with their sums, memory and disk, agents, events.
 
 import { byId, each, el, rows, say } from "./dom.js";
-import { ago, bytes, clock, percent, spans, sum, whole } from "./numbers.js";
+import { ago, bytes, percent, spans, sum, when, whole } from "./numbers.js";
 import { AGENT, BEFORE, DROPPED, REFUSED } from "./words.js";
 
 const SOURCES = ["enqueued", "recovered", "replayed", "synthesized"];
@@ -109,6 +109,6 @@ export function agents({ agents: known, connections }) {
 
 export function events(list) {
   rows("events-table", list.slice(-SHOWN).reverse().map((event) => ({
-    key: event.sequence, cells: [clock(event.at), event.kind, event.destination, event.spans ? whole(event.spans) : "", event.message],
+    key: event.sequence, cells: [when(event.at), event.kind, event.destination, event.spans ? whole(event.spans) : "", event.message],
   })));
 }

@@ -36,6 +36,12 @@ export function verdict(past, status) {
   document.title = `${{ good: "✓", care: "!", bad: "✕" }[tone]} ${status.life.host} · inspan`;
 }
 
+/** There is no connection: say of when it is, until there is one again. */
+export function asOf(at) {
+  const said = byId("verdict-head").querySelector(".said");
+  say(said, `At ${clock(at)}: ${said.textContent}`);
+}
+
 function where(past, lost, before) {
   const lines = [];
   if (lost.length) {
