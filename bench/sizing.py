@@ -1,4 +1,4 @@
-"""What a sidecar takes at a steady load, and while its upstream is gone: CPU, memory, what is held and what is refused.
+"""What a sidecar takes at a steady load, while its upstream is gone, and when it is back: CPU, memory, what is held.
 
 `python -m bench sizing`. docs/sizing.md has what it said. Memory is that of the process (RSS): a container's limit
 counts the pages of its files too, and buffers of its sockets.
@@ -19,19 +19,24 @@ from tests.sidecar import series
 
 from bench import machine
 from bench.bodies import Shape, write
-from bench.peers import Place, free_port, inherited, inspan
-from bench.process import Process, cores
+from bench.peers import COMMAND, Place, free_port, inherited, inspan
+from bench.process import Failed, Process, cores
 from bench.progress import Progress
 from bench.steady import Steady
 from bench.table import mebibytes, table
 from bench.upstream import Upstream
 
 SECONDS, OUTAGE = 10.0, 60.0  # of each load
-LOOK: Final = 0.5  # s between two looks at the memory
+LOOK: Final = 0.2  # s between two looks at what is held
+EMPTY: Final = 120.0  # s to send what was held; 384 MiB take twenty
 GRACE: Final = 30.0  # s over the load's own time
 BIG: Final = {"max_spans": 2_000_000, "max_bytes": "384MiB"}
 ROOMY: Final = {"memory": {"max_bytes": "1GiB"}}
 SECTIONS: Final = {"drain": {"deadline": "1s"}}  # where the upstream is gone it would take all of its 20 s
+HEAD: Final = (
+    *("spans of 1 KB", "cores", "RSS idle", "at the end", "at most", "held"),
+    *("posts", "refused", "late", "when back", "empty in"),
+)
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -61,7 +66,8 @@ LOADS: Final = (
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """cpu: cores. Bytes: idle, at the end and at the most of RSS; held of spans, as the sidecar says."""
+    """cpu: cores. Bytes: idle, at the end and at the most of RSS; held of spans, as the sidecar says. back: where the
+    upstream came back, the most of RSS until nothing was held, and the seconds that took."""
 
     cpu: float
     idle: int
@@ -69,6 +75,7 @@ class Figure(msgspec.Struct, frozen=True):
     peak: int
     held: float
     steady: Steady
+    back: tuple[int, float] | None
 
 
 def measure(load: Load, seconds: float, scratch: Path, upstream: Upstream) -> Figure:
@@ -76,8 +83,9 @@ def measure(load: Load, seconds: float, scratch: Path, upstream: Upstream) -> Fi
     bodies = scratch / "bodies"
     write(Shape(load.name, load.spans, load.span_bytes), bodies)
     measured, measuring = cores()
-    url = f"http://127.0.0.1:{free_port()}" if load.outage else upstream.url
-    destination = {"kind": "otlp", "url": f"{url}/v1/traces", "queue": load.queue or {}}
+    away = f"127.0.0.1:{free_port()}"
+    url = f"http://{away}" if load.outage else upstream.url
+    destination = {"kind": "otlp", "url": f"{url}/v1/traces", "queue": load.queue or {}, "retry": {"max": "1s"}}
     running = inspan(Place(scratch, measured, url), destination, SECTIONS | (ROOMY if load.queue else {}))
     rate = load.rate / load.spans
     argv = [sys.executable, "-m", "bench.steady", running.target, str(bodies), "--rate", str(rate)]
@@ -88,7 +96,21 @@ def measure(load: Load, seconds: float, scratch: Path, upstream: Upstream) -> Fi
         said = generator.ask(str(seconds), seconds + GRACE)
         used = (running.process.cpu() - cpu) / (time.monotonic() - began)
         last, peak = running.process.memory("VmRSS"), running.process.memory("VmHWM")
-        return Figure(used, idle, last, peak, held(running.process.log), msgspec.json.decode(said, type=Steady))
+        steady, kept = msgspec.json.decode(said, type=Steady), held(running.process.log)
+        back = returned(running.process, away, scratch) if load.outage else None
+        return Figure(used, idle, last, peak, kept, steady, back)
+
+
+def returned(process: Process, address: str, scratch: Path) -> tuple[int, float]:
+    """The upstream is there again, 200 ms an answer: RSS at most, and seconds until nothing is held. Raises Failed."""
+    argv = [COMMAND, "sink", "--listen", address, "--no-unique", "--delay", "200ms"]
+    with Process(argv, cores()[1], scratch / "sink.log", inherited()):
+        began = time.monotonic()
+        while held(process.log):
+            if time.monotonic() > began + EMPTY:
+                raise Failed(f"{process!r} still holds spans {EMPTY} s after its upstream came back")
+            time.sleep(LOOK)
+        return process.memory("VmHWM"), time.monotonic() - began
 
 
 def held(log: Path) -> float:
@@ -117,7 +139,19 @@ def main(argv: Sequence[str]) -> int:
                 return f"{mebibytes(found[load.name].peak)} at most"
 
             progress.measure(load.name, once)
-    head = ["spans of 1 KB", "cores", "RSS idle", "at the end", "at most", "held", "posts", "refused", "late"]
+    head = [
+        "spans of 1 KB",
+        "cores",
+        "RSS idle",
+        "at the end",
+        "at most",
+        "held",
+        "posts",
+        "refused",
+        "late",
+        "when back",
+        "empty in",
+    ]
     print(table("memory and CPU", head, [[name, *_row(figure)] for name, figure in found.items()]))
     for failure in progress.failures:
         print(f"failed: {failure}")
@@ -127,4 +161,5 @@ def main(argv: Sequence[str]) -> int:
 def _row(figure: Figure) -> list[str]:
     sizes = map(mebibytes, (figure.idle, figure.last, figure.peak, figure.held))
     steady = figure.steady
-    return [f"{figure.cpu:.3f}", *sizes, f"{steady.posts:,}", f"{steady.refused:,}", f"{steady.behind:.2f} s"]
+    back = ["", ""] if figure.back is None else [mebibytes(figure.back[0]), f"{figure.back[1]:.1f} s"]
+    return [f"{figure.cpu:.3f}", *sizes, f"{steady.posts:,}", f"{steady.refused:,}", f"{steady.behind:.2f} s", *back]

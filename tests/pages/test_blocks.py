@@ -9,9 +9,14 @@ import pytest
 import yaml
 from tests.pages.blocks import MARKS, PAGES, READ, ROOT, RUN, SHELL, SHOWN, Block, blocks, read
 
+from inspan_collector.cli.main import COMMANDS
 from inspan_collector.config.load import resolve
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
+
+COMMAND = re.compile(
+    rf"^(curl|kubectl|helm|make|pip|python3?|export|docker|inspan ({'|'.join(COMMANDS)})) ", re.MULTILINE
+)
 
 
 def of(*languages: str) -> list[Block]:
@@ -21,6 +26,12 @@ def of(*languages: str) -> list[Block]:
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
 def test_a_block_has_a_language_that_something_is_done_with(block: Block) -> None:
     assert block.language in (*RUN, *READ, *SHOWN), f"{block}: what is done with {block.language or 'no language'}?"
+
+
+@pytest.mark.parametrize("block", of("text"), ids=str)
+def test_commands_do_not_hide_among_what_is_shown(block: Block) -> None:
+    """A transcript has its prompt, `$ `, and the command in it is one of the page's text."""
+    assert not COMMAND.search(block.text), f"{block}: a command is in a block of sh, where it is run or says why not"
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.mark], ids=str)

@@ -20,6 +20,7 @@ from yarl import URL
 
 from inspan_collector.config.destination import DestinationConfig, shown_url
 from inspan_collector.errors import Later, Pause
+from inspan_collector.exporters.forgetting import forget
 from inspan_collector.exporters.masking import masked, secrets_sent
 from inspan_collector.exporters.tls import Tls
 from inspan_collector.exporters.verdict import MAX_MESSAGE
@@ -86,15 +87,24 @@ class Connections:
         """
         try:
             answer = await self._post(method, url, payload, headers)
-        except TimeoutError:
-            raise Later(f"no answer within {self.config.timeout} s") from None
-        except (aiohttp.ClientError, OSError) as error:
-            said = masked(str(error), secrets_sent(self.config, url, headers))
-            if _is_refusal_by_tls(error):
-                hint = self.tls.trouble or "check the certificates and tls.ca_file"
-                raise Pause(f"TLS to {shown_url(str(url))} failed: {said}; {hint}") from None
-            raise _later(error, said) from None
-        return answer if 200 <= answer.status < 300 else _without(answer, secrets_sent(self.config, url, headers))
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+            trouble = self._trouble(error, url, headers)
+            forget(error)
+        else:
+            return answer if 200 <= answer.status < 300 else _without(answer, secrets_sent(self.config, url, headers))
+        try:
+            raise trouble  # out here, where it has no context
+        finally:
+            del trouble  # or this frame and it would hold each other
+
+    def _trouble(self, error: aiohttp.ClientError | OSError, url: URL, headers: Mapping[str, str]) -> Later | Pause:
+        if isinstance(error, TimeoutError):
+            return Later(f"no answer within {self.config.timeout} s")
+        said = masked(str(error), secrets_sent(self.config, url, headers))
+        if _is_refusal_by_tls(error):
+            hint = self.tls.trouble or "check the certificates and tls.ca_file"
+            return Pause(f"TLS to {shown_url(str(url))} failed: {said}; {hint}")
+        return _later(error, said)
 
     async def _post(self, *request: Any) -> Answer:
         session, trace = self._current(), SimpleNamespace(reused=False)
