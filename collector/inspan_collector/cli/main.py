@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "run": ("inspan_collector.cli.run", "run the sidecar"),
     "check": ("inspan_collector.cli.check", "print the resolved configuration, or its errors (exit 2)"),
     "demo": ("inspan_collector.demo", "a sidecar, a moody upstream and two agents, live; exit 0 if the books balance"),
+    "top": ("inspan_collector.cli.top", "a running sidecar, live: is anything lost, and where do spans wait"),
     "tap": ("inspan_collector.cli.tap", "a few of the spans that pass a running sidecar, as they pass"),
     "send": ("inspan_collector.cli.send", "send a file of spans to a running sidecar"),
     "quarantine": ("inspan_collector.cli.quarantine", "what upstreams refused for good: ls, show, replay, drop"),

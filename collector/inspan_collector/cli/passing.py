@@ -9,7 +9,7 @@ import msgspec
 from inspan_collector.cli.sighting import Part, Sighting
 from inspan_collector.cli.standing import short
 from inspan_collector.cli.terminal import cut, safe, size, width
-from inspan_collector.demo.paint import BAD, BOLD, DIM, GOOD, WARN, Paint
+from inspan_collector.screen.paint import BAD, BOLD, DIM, GOOD, WARN, Paint
 
 NAME: Final = 48  # columns
 KEY: Final = 32  # columns: the longest of OpenTelemetry's GenAI conventions that are usual have as many

@@ -17,7 +17,7 @@ from inspan_collector.cli.passing import lines
 from inspan_collector.cli.send import UnixConnection
 from inspan_collector.cli.sighting import Sighting, sightings
 from inspan_collector.cli.terminal import note, prepare, safe
-from inspan_collector.demo.paint import Paint, colours
+from inspan_collector.screen.paint import Paint, colours
 from inspan_collector.tap import DIALECTS, MAX_RATE, RATE
 
 SILENCE: Final = 15.0  # s without a byte: the sidecar says each second how things stand

@@ -11,8 +11,8 @@ from tests.faults.mutants import odd_body
 from inspan_collector.cli.passing import SHOWN, lines
 from inspan_collector.cli.sighting import Part, Sighting, sightings
 from inspan_collector.cli.tap import as_json
-from inspan_collector.demo.paint import Paint
 from inspan_collector.formats import FORMATS
+from inspan_collector.screen.paint import Paint
 
 START, END = "2026-01-01T00:00:00Z", "2026-01-01T00:00:02.5Z"
 IDS = {"traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174"}
