@@ -1,4 +1,4 @@
-"""`inspan`: which command, and what its end means. Exit codes: 0 done, 1 failed, 2 cannot be started so."""
+"""`inspan`: which command, and what its end means."""
 
 import argparse
 import os
@@ -25,11 +25,18 @@ COMMANDS: Final = {
     "sink": ("inspan_collector.sink", "an upstream to test with: counts, and misbehaves on request"),
 }
 
+EXITS: Final = {
+    0: "It is done. For `run`: the books were closed, whether everything could be delivered or not.",
+    1: "It failed, or not all of it could be done, or what was asked is not so: standard error says which.",
+    2: "It cannot be started so: an argument, the configuration, an address that is taken.",
+    130: "It was interrupted, as by Ctrl-C.",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
-    arguments = _parser(words[0] if words else "").parse_args(words)
+    arguments = parser(words[0] if words else "").parse_args(words)
     try:
         code: int = arguments.execute(arguments)
         sys.stdout.flush()
@@ -44,14 +51,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser(chosen: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="inspan", description="A sidecar span collector.")
-    parser.add_argument("--version", action="version", version=f"inspan {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+def parser(chosen: str) -> argparse.ArgumentParser:
+    """Knows every command by name, and of the chosen one the arguments too."""
+    found = argparse.ArgumentParser(prog="inspan", description="A sidecar span collector.")
+    found.add_argument("--version", action="version", version=f"inspan {__version__}")
+    commands = found.add_subparsers(metavar="COMMAND", required=True)
     for name, (module, purpose) in COMMANDS.items():
         command = commands.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
         if name == chosen:
             code = import_module(module)
             code.add_arguments(command)
             command.set_defaults(execute=code.execute)
-    return parser
+    return found

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import msgspec
 
-from inspan_collector.cli.asking import Failed, add_control, add_json, asked
+from inspan_collector.cli.asking import Failed, add_control, asked
 from inspan_collector.cli.passing import lines
 from inspan_collector.cli.send import UnixConnection
 from inspan_collector.cli.sighting import Sighting, sightings
-from inspan_collector.cli.terminal import note, prepare, safe
+from inspan_collector.cli.terminal import add_json, note, prepare, safe
 from inspan_collector.screen.paint import Paint, colours
 from inspan_collector.tap import DIALECTS, MAX_RATE, RATE
 

@@ -3,8 +3,8 @@
 import argparse
 from typing import Final
 
-from inspan_collector.cli.asking import Failed, Misused, add_json
-from inspan_collector.cli.terminal import note, prepare, safe
+from inspan_collector.cli.asking import Failed, Misused
+from inspan_collector.cli.terminal import add_json, note, prepare, safe
 from inspan_collector.config.values import Address
 
 DEFAULT: Final = "127.0.0.1:19464"  # admin.listen where nobody says
