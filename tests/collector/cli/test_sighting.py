@@ -123,6 +123,14 @@ def test_of_a_span_that_says_much_the_first_lines_are_shown_and_the_rest_is_coun
     assert "and 28 more" in text
 
 
+@pytest.mark.parametrize("values", [True, False])
+def test_no_line_is_wider_than_the_terminal(values: bool) -> None:
+    found = one("span_json", span(name="n" * 99, parent_id="p" * 99, input={"k" * 99: "v" * 99, "o": {"a": [1] * 99}}))
+    for each in (found, Sighting(9, odd="o" * 99)):
+        made = list(lines(TOLD | {"agent": "a" * 99}, each, Paint(on=False), values=values, columns=40))
+        assert max(map(len, made)) == 40
+
+
 @pytest.mark.parametrize("trick", TRICKS)
 def test_what_would_speak_to_the_terminal_is_escaped(trick: str) -> None:
     found = one("span_json", span(name=trick, parent_id=trick, input={trick: trick}, **{trick or "x": trick}))

@@ -17,7 +17,7 @@ BAR: Final = 16  # columns; with it the numbers of a queue of 100,000 have room 
 COURSE: Final = (40, 120)  # columns of the last minutes, at least and at most: 5 s a column say no more than 10
 NEARLY: Final = 0.7  # of a queue: it is in yellow
 GATES: Final = {"open": GOOD, "shut": WARN, "paused": BAD}
-SMALL_BAR: Final = 10  # columns, in a table
+SMALL: Final = 8  # columns of the last minutes in a table, at least: as many as 80 leave beside a long name
 NAME: Final = 20  # columns, in a table
 CELLS: Final = (8, 6, 9, 9, 8, 9)  # columns of a table: gate, depth, in, out, oldest, lost
 HEADING: Final = ("gate", "depth", "in", "out", "oldest", "lost")
@@ -123,7 +123,7 @@ def row(watch: Watch | None, destination: Destination | None, columns: int, wide
     )
     cells = [Piece(f"{text:>{cell}}", code) for (text, code), cell in zip(texts, CELLS, strict=True)]
     left = columns - wide - sum(CELLS) - 2
-    course = spark(watch.course(name, left)) if left >= SMALL_BAR else ""
+    course = spark(watch.course(name, left)) if left >= SMALL else ""
     return [Piece(cut(safe(name), wide).ljust(wide), BOLD), *cells, Piece(f"  {course}")]
 
 

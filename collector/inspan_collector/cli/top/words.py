@@ -20,7 +20,8 @@ NEARLY_FULL: Final = 0.9  # of a queue: what comes will be refused soon
 def verdict(watch: Watch, address: str, now: float) -> list[Piece]:
     """Whether anything is lost, and then whatever else one should know first. now: seconds since the epoch."""
     away = list(_away(watch, address, now))
-    return [*away, _loss(watch), *_before_us(watch), *_trouble(watch)]
+    trouble = sorted(_trouble(watch), key=lambda piece: piece.code != BAD)  # what asks for somebody goes first
+    return [*away, _loss(watch), *_before_us(watch), *trouble]
 
 
 def _away(watch: Watch, address: str, now: float) -> Iterator[Piece]:
