@@ -19,7 +19,9 @@ EVENTS: Final = 3  # lines that are kept for what happened
 MOST_EVENTS: Final = 20  # lines, on the largest screen: what is older is in /events
 AGENTS: Final = 8  # lines of agents, where there is room for them too
 HEADINGS: Final = 2  # lines: an empty one, and that which says what follows
-LOUD: Final = frozenset({"dropped", "paused", "quarantined", "gate_paused"})
+LOUD: Final = frozenset(
+    {"books", "dropped", "paused", "quarantined", "rejected"}
+)  # kinds of events that ask for somebody
 
 Line = Sequence[Piece]
 
