@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from inspan_collector.cli.sighting import Part, Sighting
+from inspan_collector.cli.sighted import Part, Sighting
 from inspan_collector.cli.standing import short
 from inspan_collector.cli.terminal import cut, safe, size
 from inspan_collector.screen.line import Piece, line

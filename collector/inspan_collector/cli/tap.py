@@ -15,7 +15,8 @@ import msgspec
 from inspan_collector.cli.asking import Failed, add_control, asked
 from inspan_collector.cli.passing import lines
 from inspan_collector.cli.send import UnixConnection
-from inspan_collector.cli.sighting import Sighting, sightings
+from inspan_collector.cli.sighted import Sighting
+from inspan_collector.cli.sighting import sightings
 from inspan_collector.cli.terminal import add_json, note, prepare, safe, width
 from inspan_collector.screen.paint import Paint, colours
 from inspan_collector.tap import DIALECTS, MAX_RATE, RATE

@@ -9,7 +9,8 @@ from tests.collector.formats.otlp_samples import request
 from tests.faults.mutants import odd_body
 
 from inspan_collector.cli.passing import SHOWN, lines
-from inspan_collector.cli.sighting import Part, Sighting, sightings
+from inspan_collector.cli.sighted import Part, Sighting
+from inspan_collector.cli.sighting import sightings
 from inspan_collector.cli.tap import as_json
 from inspan_collector.formats import FORMATS
 from inspan_collector.screen.paint import Paint
