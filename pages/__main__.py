@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from pages import keys, series, sizes
+from pages import commands, keys, series, sizes
 from pages.regions import filled
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 PAGES: Final[dict[str, Callable[[], dict[str, str]]]] = {
+    "commands.md": commands.tables,
     "configuration.md": keys.tables,
     "metrics.md": series.tables,
     "sizing.md": sizes.tables,

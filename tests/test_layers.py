@@ -33,6 +33,7 @@ ROWS: Final = (
     ("5 spool_door", {"spool_door"}),
     ("5 keeping", {"keeping", "orphans", "stopping", "termination", "trim"}),
     ("5 root", {"service"}),
+    ("6 screen", {"screen"}),
     ("6 demo", {"demo"}),
     ("7 door", {"cli"}),
     ("8 python -m", {"__main__"}),

@@ -1,10 +1,12 @@
 """`inspan check` and `inspan send`, as they are typed."""
 
 import io
+import json
 import os
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.sidecar import Sidecar
 
 from inspan_collector.cli.main import main
@@ -25,6 +27,26 @@ def test_check_prints_what_the_configuration_comes_to_without_its_secrets(
     assert "max_spans: 2000" in shown
     assert "***" in shown
     assert "hunter2" not in shown
+
+
+def test_check_prints_the_same_for_programs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "hunter2")
+    file = tmp_path / "inspan.yaml"
+    file.write_text(
+        "destinations: [{name: up, kind: otlp, url: 'http://up.example/', headers: {authorization: '${TOKEN}'}}]"
+    )
+    assert main(["check", "--json", "-c", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "hunter2" not in out
+    said = json.loads(out)
+    assert main(["check", "-c", str(file)]) == 0
+    assert said["config"] == yaml.safe_load(capsys.readouterr().out)
+    assert said["config"]["destinations"][0]["headers"] == {"authorization": "***"}
+    file.write_text("no: such")
+    assert main(["check", "--json", "-c", str(file)]) == 2
+    assert capsys.readouterr().out == ""
 
 
 def test_check_says_what_is_wrong_and_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,6 +111,16 @@ def test_send_posts_a_file_and_standard_input(
         assert main(["send", "--socket", str(sidecar.socket), "--path", "/nowhere", str(lines)]) == 1
         ledger = sidecar.stop()
     assert ledger["dialects"]["spans"]["accepted"] == 3
+
+
+def test_send_says_what_was_answered_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "spans.json"
+    file.write_text(f"[{SPAN % 1}]")
+    with Sidecar(None) as sidecar:
+        assert main(["send", "--json", "--socket", str(sidecar.socket), str(file)]) == 0
+        assert json.loads(capsys.readouterr().out) == {"status": 202, "reason": "Accepted", "answer": {"accepted": 1}}
+        assert main(["send", "--json", "--socket", str(sidecar.socket), "--path", "/nowhere", str(file)]) == 1
+        assert json.loads(capsys.readouterr().out)["status"] == 404
 
 
 def test_send_says_that_no_sidecar_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

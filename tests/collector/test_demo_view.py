@@ -28,8 +28,8 @@ from inspan_collector.demo.observed import (
     Status,
     Upserts,
 )
-from inspan_collector.demo.paint import Paint, Screen
 from inspan_collector.demo.view import WIDTH, View
+from inspan_collector.screen.paint import Paint, Screen
 from inspan_collector.sink.tally import Count
 
 

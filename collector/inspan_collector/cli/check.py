@@ -6,12 +6,14 @@ import sys
 import msgspec
 
 from inspan_collector.cli.run import add_config, read_config
-from inspan_collector.config.render import render, schema
+from inspan_collector.cli.terminal import add_json, say_json
+from inspan_collector.config.render import render, schema, shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add_config(parser)
+    add_json(parser)
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of the file instead")
 
 
@@ -23,5 +25,8 @@ def execute(arguments: argparse.Namespace) -> int:
     resolved = read_config(arguments)
     for note in resolved.notes:
         sys.stderr.write(f"note: {note}\n")
-    sys.stdout.write(render(resolved.config))
+    if arguments.json:
+        say_json({"config": shown(resolved.config), "notes": list(resolved.notes)})
+    else:
+        sys.stdout.write(render(resolved.config))
     return 0

@@ -1,4 +1,4 @@
-"""`inspan`: which command, and what its end means. Exit codes: 0 done, 1 failed, 2 cannot be started so."""
+"""`inspan`: which command, and what its end means."""
 
 import argparse
 import os
@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "run": ("inspan_collector.cli.run", "run the sidecar"),
     "check": ("inspan_collector.cli.check", "print the resolved configuration, or its errors (exit 2)"),
     "demo": ("inspan_collector.demo", "a sidecar, a moody upstream and two agents, live; exit 0 if the books balance"),
+    "top": ("inspan_collector.cli.top", "a running sidecar, live: is anything lost, and where do spans wait"),
     "tap": ("inspan_collector.cli.tap", "a few of the spans that pass a running sidecar, as they pass"),
     "send": ("inspan_collector.cli.send", "send a file of spans to a running sidecar"),
     "quarantine": ("inspan_collector.cli.quarantine", "what upstreams refused for good: ls, show, replay, drop"),
@@ -24,11 +25,18 @@ COMMANDS: Final = {
     "sink": ("inspan_collector.sink", "an upstream to test with: counts, and misbehaves on request"),
 }
 
+EXITS: Final = {
+    0: "It is done. For `run`: the books were closed, whether everything could be delivered or not.",
+    1: "It failed, or not all of it could be done, or what was asked is not so: standard error says which.",
+    2: "It cannot be started so: an argument, the configuration, an address that is taken.",
+    130: "It was interrupted, as by Ctrl-C.",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
-    arguments = _parser(words[0] if words else "").parse_args(words)
+    arguments = parser(words[0] if words else "").parse_args(words)
     try:
         code: int = arguments.execute(arguments)
         sys.stdout.flush()
@@ -43,14 +51,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser(chosen: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="inspan", description="A sidecar span collector.")
-    parser.add_argument("--version", action="version", version=f"inspan {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+def parser(chosen: str) -> argparse.ArgumentParser:
+    """Knows every command by name, and of the chosen one the arguments too."""
+    found = argparse.ArgumentParser(prog="inspan", description="A sidecar span collector.")
+    found.add_argument("--version", action="version", version=f"inspan {__version__}")
+    commands = found.add_subparsers(metavar="COMMAND", required=True)
     for name, (module, purpose) in COMMANDS.items():
         command = commands.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
         if name == chosen:
             code = import_module(module)
             code.add_arguments(command)
             command.set_defaults(execute=code.execute)
-    return parser
+    return found

@@ -9,7 +9,19 @@ from urllib.parse import quote
 
 from inspan_collector.cli.asking import Failed, Misused, add_control, ask
 from inspan_collector.cli.readable import readable
-from inspan_collector.cli.terminal import age, confirmed, note, prepare, safe, safe_lines, say, say_json, size, table
+from inspan_collector.cli.terminal import (
+    add_json,
+    age,
+    confirmed,
+    note,
+    prepare,
+    safe,
+    safe_lines,
+    say,
+    say_json,
+    size,
+    table,
+)
 
 PAGE: Final = 500  # entries asked for at once
 LIMIT: Final = 1000  # entries that are listed where nobody says: more than anybody reads
@@ -34,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         verb.add_argument("--all", action="store_true", help="every entry, of --destination or of all")
         verb.add_argument("--destination", metavar="NAME", help="leave those of others alone")
     for verb, code in ((listing, _list), (showing, _show), (replaying, _replay), (dropping, _drop)):
-        verb.add_argument("--json", action="store_true", help="for programs")
+        add_json(verb)
         add_control(verb)
         verb.set_defaults(verb=code)
 

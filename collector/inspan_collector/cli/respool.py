@@ -16,7 +16,7 @@ from inspan.wire import default_socket
 from inspan_collector.cli.asking import Failed, Misused, add_control, ask
 from inspan_collector.cli.posting import Poster
 from inspan_collector.cli.rows import SpoolFile, exported, is_export
-from inspan_collector.cli.terminal import Progress, note, safe, say, say_json
+from inspan_collector.cli.terminal import Progress, add_json, note, safe, say, say_json
 from inspan_collector.row import Row, Trouble
 from inspan_collector.spool.store import Store
 
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", dest="target", metavar="NAME", help="without FILE: the destination that gets them")
     parser.add_argument("--after", type=int, default=0, metavar="SEQ", help="of a FILE: go on where a replay stopped")
     parser.add_argument("--socket", type=Path, help="of a FILE: the agents' socket; default: where the sidecar puts it")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    add_json(parser)
     add_control(parser)
 
 

@@ -2,12 +2,14 @@
 
 import argparse
 import http.client
+import json
 import socket
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from inspan.wire import SPANS, TRACES, default_socket
+from inspan_collector.cli.terminal import add_json, say, say_json
 
 TIMEOUT: Final = 30.0  # s
 TYPES: Final = {
@@ -38,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--socket", type=Path, help="default: $INSPAN_SOCKET, else where the sidecar puts it")
     parser.add_argument("--path", help=f"{TRACES} or {SPANS}; default: by what the file looks like")
     parser.add_argument("--content-type", help="default: by what the file looks like")
+    add_json(parser)
 
 
 def looks_like(name: str, body: bytes) -> tuple[str, str]:
@@ -73,7 +76,18 @@ def execute(arguments: argparse.Namespace) -> int:
         return 1
     finally:
         connection.close()
-    sys.stdout.write(f"{answer.status} {answer.reason}\n")
-    if words:
-        sys.stdout.write(words.decode("utf-8", "backslashreplace") + "\n")
+    if arguments.json:
+        say_json({"status": answer.status, "reason": answer.reason, "answer": _said(words)})
+    else:
+        say(f"{answer.status} {answer.reason}")
+        if words:
+            say(words.decode("utf-8", "backslashreplace"))
     return 0 if answer.status < 300 else 1
+
+
+def _said(words: bytes) -> Any:
+    """What the sidecar answered: JSON as it is, else as text; None for nothing."""
+    try:
+        return json.loads(words) if words else None
+    except ValueError:
+        return words.decode("utf-8", "backslashreplace")

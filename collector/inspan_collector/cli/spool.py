@@ -15,7 +15,7 @@ from inspan_collector.cli import respool
 from inspan_collector.cli.asking import Failed, Misused
 from inspan_collector.cli.rows import Line, SpoolFile, total_json
 from inspan_collector.cli.run import add_config, read_config
-from inspan_collector.cli.terminal import Progress, age, note, prepare, safe, say, say_json, size, table
+from inspan_collector.cli.terminal import Progress, add_json, age, note, prepare, safe, say, say_json, size, table
 from inspan_collector.row import Total, Trouble
 from inspan_collector.spool.store import Store
 from inspan_collector.spool.verify import verify
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add_config(verb)
         verb.set_defaults(verb=code)
     for verb in (listing, verifying):
-        verb.add_argument("--json", action="store_true", help="for programs")
+        add_json(verb)
     replaying = verbs.add_parser("replay", help="give rows to a running sidecar again", epilog=respool.EPILOG)
     respool.add_arguments(replaying)
     replaying.set_defaults(verb=respool.execute)

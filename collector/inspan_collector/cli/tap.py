@@ -12,12 +12,13 @@ from typing import Any, Final
 
 import msgspec
 
-from inspan_collector.cli.asking import Failed, add_control, add_json, asked
+from inspan_collector.cli.asking import Failed, add_control, asked
 from inspan_collector.cli.passing import lines
 from inspan_collector.cli.send import UnixConnection
-from inspan_collector.cli.sighting import Sighting, sightings
-from inspan_collector.cli.terminal import note, prepare, safe
-from inspan_collector.demo.paint import Paint, colours
+from inspan_collector.cli.sighted import Sighting
+from inspan_collector.cli.sighting import sightings
+from inspan_collector.cli.terminal import add_json, note, prepare, safe, width
+from inspan_collector.screen.paint import Paint, colours
 from inspan_collector.tap import DIALECTS, MAX_RATE, RATE
 
 SILENCE: Final = 15.0  # s without a byte: the sidecar says each second how things stand
@@ -112,7 +113,7 @@ class _Tapping:
             if self.arguments.json:
                 self._say(json.dumps(as_json(told, sighting, values=self.arguments.values)))
                 continue
-            for line in lines(told, sighting, self.paint, values=self.arguments.values):
+            for line in lines(told, sighting, self.paint, values=self.arguments.values, columns=width()):
                 self._say(line)
 
     def _say(self, line: str) -> None:

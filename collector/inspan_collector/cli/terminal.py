@@ -5,6 +5,7 @@ characters (which begin the sequences that move cursors, set titles and answer f
 direction of text.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -41,6 +42,11 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """Write a line beside what the command writes."""
     sys.stderr.write(text + "\n")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """The option that every command has which prints. What goes wrong is said in words all the same, beside it."""
+    parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def say_json(found: Any) -> None:

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from inspan_collector.cli.asking import Failed, Misused, add_control, ask
 from inspan_collector.cli.standing import ago, duration, merged, moment, outcome, short, standing
-from inspan_collector.cli.terminal import cut, note, prepare, safe, say, say_json, table, width
+from inspan_collector.cli.terminal import add_json, cut, note, prepare, safe, say, say_json, table, width
 from inspan_collector.cli.tree import UNSEEN, tree
-from inspan_collector.demo.paint import BAD, GOOD, WARN, Paint, colours
+from inspan_collector.screen.paint import BAD, GOOD, WARN, Paint, colours
 
 NAME: Final = 60  # columns of a branch and a name: a deep or long one is cut, and what became of it is seen
 HEADING: Final = ("step", "after", "destination", "status", "attempt", "fingerprint", "detail")
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what it takes."""
     parser.add_argument("trace_id", metavar="TRACE_ID")
     parser.add_argument("id", metavar="ID", nargs="?", help="of one span: every step of it")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    add_json(parser)
     add_control(parser)
 
 

@@ -29,7 +29,13 @@ _TYPES: Final[dict[type, Tree]] = {
 
 def render(config: Config) -> str:
     """YAML that loads as the same configuration, but for secrets, which are masked."""
-    return yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True, width=120)
+    return yaml.safe_dump(shown(config), sort_keys=False, allow_unicode=True, width=120)
+
+
+def shown(config: Config) -> Tree:
+    """The same as objects, lists and texts."""
+    found: Tree = _plain(config)
+    return found
 
 
 def schema() -> dict[str, Any]:

@@ -7,9 +7,9 @@ import msgspec
 
 from inspan_collector.demo.agents.report import Report
 from inspan_collector.demo.observed import Books
-from inspan_collector.demo.paint import BAD, BOLD, DIM, GOOD, Paint
 from inspan_collector.demo.scene import DIALECTS, OTLP, SGP
 from inspan_collector.ledger import DROPPED, FATES, PLACES, SOURCES
+from inspan_collector.screen.paint import BAD, BOLD, DIM, GOOD, Paint
 from inspan_collector.sink.tally import Count
 
 NAME: Final = 26

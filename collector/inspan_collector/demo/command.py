@@ -14,10 +14,10 @@ from inspan_collector.demo import scene
 from inspan_collector.demo.closing import Outcome, tables
 from inspan_collector.demo.lines import Lines
 from inspan_collector.demo.observed import Moment
-from inspan_collector.demo.paint import Screen
 from inspan_collector.demo.play import Stage
 from inspan_collector.demo.processes import DemoError, stop_on_signals
 from inspan_collector.demo.view import View
+from inspan_collector.screen.paint import Screen
 
 LIVE: Final = 0.2  # s between frames: fast enough to look alive
 LINES: Final = 1.0  # s between lines where nothing can be drawn over

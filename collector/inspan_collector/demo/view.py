@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from inspan_collector.demo.observed import Destination, Event, Moment
-from inspan_collector.demo.paint import BAD, BOLD, COLUMNS, DIM, GOOD, WARN, Paint
 from inspan_collector.demo.scene import DIALECTS, TAKES
+from inspan_collector.screen.paint import BAD, BOLD, COLUMNS, DIM, GOOD, WARN, Paint
 
 WIDTH: Final = COLUMNS - 1  # the last column is left free: some terminals wrap as soon as it is written
 NAME: Final = 24

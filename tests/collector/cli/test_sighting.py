@@ -9,10 +9,11 @@ from tests.collector.formats.otlp_samples import request
 from tests.faults.mutants import odd_body
 
 from inspan_collector.cli.passing import SHOWN, lines
-from inspan_collector.cli.sighting import Part, Sighting, sightings
+from inspan_collector.cli.sighted import Part, Sighting
+from inspan_collector.cli.sighting import sightings
 from inspan_collector.cli.tap import as_json
-from inspan_collector.demo.paint import Paint
 from inspan_collector.formats import FORMATS
+from inspan_collector.screen.paint import Paint
 
 START, END = "2026-01-01T00:00:00Z", "2026-01-01T00:00:02.5Z"
 IDS = {"traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174"}
@@ -121,6 +122,14 @@ def test_of_a_span_that_says_much_the_first_lines_are_shown_and_the_rest_is_coun
     text = shown(one("span_json", span(input={str(number): number for number in range(40)})), values=False)
     assert len(text.splitlines()) == 2 + SHOWN + 1
     assert "and 28 more" in text
+
+
+@pytest.mark.parametrize("values", [True, False])
+def test_no_line_is_wider_than_the_terminal(values: bool) -> None:
+    found = one("span_json", span(name="n" * 99, parent_id="p" * 99, input={"k" * 99: "v" * 99, "o": {"a": [1] * 99}}))
+    for each in (found, Sighting(9, odd="o" * 99)):
+        made = list(lines(TOLD | {"agent": "a" * 99}, each, Paint(on=False), values=values, columns=40))
+        assert max(map(len, made)) == 40
 
 
 @pytest.mark.parametrize("trick", TRICKS)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from tests.collector.cli.typed import PATIENCE, at_a_terminal, control_of, inspan
+from tests.collector.cli.typed import PATIENCE, control_of, inspan
 from tests.sidecar import Sidecar
 
 from inspan_collector.cli.main import main
@@ -149,8 +149,3 @@ def test_what_makes_no_sense_is_refused_before_anybody_is_asked(argv: tuple[str,
 
 def test_what_was_tapped_is_in_no_log(sidecar: Sidecar) -> None:
     assert SECRET not in sidecar.text()
-
-
-def test_at_a_terminal_no_line_is_wider_than_it(sidecar: Sidecar) -> None:
-    said = at_a_terminal("tap", "--seconds", "0.3", *control_of(sidecar.socket), columns=40)
-    assert said.code == 0

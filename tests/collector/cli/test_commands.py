@@ -1,0 +1,58 @@
+"""What holds for every command: `--json`, help, and exit codes that the page has."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+from pages.commands import arguments, verbs
+
+from inspan_collector.cli.main import COMMANDS, EXITS, main
+
+VERBS = {called: command for name in COMMANDS for called, command in verbs(name)}
+# What they write is JSON in any case: a line an event, a line a row.
+ALWAYS = {"inspan run", "inspan spool export"}
+PAGE = (Path(__file__).parents[3] / "docs/commands.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("called", VERBS)
+def test_every_command_that_prints_can_do_so_for_programs(called: str) -> None:
+    flags = {flag for action in arguments(VERBS[called]) for flag in action.option_strings}
+    assert ("--json" in flags) is (called not in ALWAYS)
+
+
+@pytest.mark.parametrize("called", VERBS)
+def test_every_argument_of_every_command_says_what_it_is_for(called: str) -> None:
+    for action in arguments(VERBS[called]):
+        known = action.metavar in {"ID", "TRACE_ID"} and not action.option_strings
+        assert action.help or known, f"{called}: {action.dest}"
+
+
+@pytest.mark.parametrize("called", VERBS)
+def test_the_page_says_what_json_of_a_command_is(called: str) -> None:
+    table = PAGE.split("## For programs")[1].split("## Looking")[0]
+    assert f"`{called.removeprefix('inspan ')}`" in table
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_is_there_and_done(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([name, "--help"])
+    assert f"usage: inspan {name}" in capsys.readouterr().out
+
+
+def test_what_there_is_not_cannot_be_started(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["no-such-command"])
+    assert "invalid choice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("thrown", "code"), [(KeyboardInterrupt, 130), (None, 0)], ids=["interrupted", "done"])
+def test_an_end_has_its_code(thrown: type[BaseException] | None, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def execute(_: argparse.Namespace) -> int:
+        if thrown is not None:
+            raise thrown
+        return 0
+
+    monkeypatch.setattr("inspan_collector.cli.check.execute", execute)
+    assert main(["check"]) == code
+    assert code in EXITS

@@ -1,0 +1,78 @@
+from typing import Any
+
+import pytest
+from tests.collector.cli.top.told import destination, moment
+
+from inspan_collector.cli.top.told import Moment
+from inspan_collector.cli.top.watch import Watch
+from inspan_collector.cli.top.words import number, verdict
+
+
+def said(heard: Moment, away: str = "") -> list[str]:
+    watch = Watch()
+    watch.hear(heard)
+    if away:
+        watch.leave(1005.0, away)
+    return [piece.text for piece in verdict(watch, "127.0.0.1:1", 1010.0)]
+
+
+def test_the_first_line_says_that_nothing_is_lost() -> None:
+    assert said(moment(accepted=1234)) == ["✓ Nothing is lost: of 1,234 spans each is delivered, kept or on its way."]
+
+
+def test_the_first_line_says_what_is_lost_and_why() -> None:
+    books = {"a": {"dropped_queue_full": 1200, "dropped_shutdown": 34}, "b": {"delivered": 5}}
+    evicted = destination("b", quarantine={"spans": 0, "evicted": 2})
+    (line,) = said(moment(destination("a"), evicted, books=books))
+    assert line == "✗ 1,236 spans are lost. a: queue_full 1,200, shutdown 34; b: evicted from quarantine 2"
+
+
+def test_what_agents_dropped_is_lost_too() -> None:
+    agents = {"services": {"shop": {"recorded": 9, "dropped": {"buffer_full": 3}}, "bank": {"dropped": {}}}}
+    assert said(moment(agents=agents))[1] == "✗ 3 spans were lost by agents, before they came. shop: buffer_full 3"
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (
+            destination(gate={"state": "paused", "reason": "401", "seconds": 0.1}),
+            "up is paused: the upstream refuses us",
+        ),
+        (
+            destination(gate={"state": "shut", "reason": "503", "seconds": 9.0}),
+            "up is shut: the upstream asked for time",
+        ),
+        (destination(queue={"spans": 950}), "up is nearly full"),
+        (destination(quarantine={"spans": 4, "evicted": 0}), "4 spans of up are in quarantine: inspan quarantine ls"),
+    ],
+)
+def test_trouble_is_said_behind_it_with_what_to_do(now: dict[str, Any], words: str) -> None:
+    first, second = said(moment(now))
+    assert "Nothing is lost" in first
+    assert words in second
+
+
+def test_a_gate_that_is_shut_for_a_moment_is_no_news() -> None:
+    assert len(said(moment(destination(gate={"state": "shut", "reason": "503", "seconds": 0.5})))) == 1
+
+
+def test_a_sidecar_that_is_away_is_said_first_and_since_when() -> None:
+    first, second = said(moment(), away="Connection refused")
+    assert first.startswith("! 127.0.0.1:1 is away since ")
+    assert "5s (Connection refused)" in first
+    assert "Nothing is lost" in second
+
+
+def test_books_that_differ_and_a_drain_are_said() -> None:
+    ledger = {"dialects": {}, "destinations": {}, "imbalance": -3}
+    lines = said(moment(ledger=ledger, life={"ready": False, "seconds": 1.0}))
+    assert any("differ by -3 spans: a defect" in line for line in lines)
+    assert any("draining" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("rate", "shown"), [(0, "0"), (0.25, "0.2"), (9.96, "10.0"), (1234.4, "1,234"), (5e6, "5,000k")]
+)
+def test_a_rate_has_as_many_digits_as_one_reads(rate: float, shown: str) -> None:
+    assert number(rate) == shown
