@@ -106,6 +106,14 @@ def test_the_app_finds_the_socket_where_the_sidecar_has_it(rendered: Rendered) -
         assert pod["metadata"]["labels"]["inspan.dev/sidecar"] == "true"
 
 
+def test_no_container_but_the_sidecar_may_change_the_directory_of_the_socket(rendered: Rendered) -> None:
+    for pod in rendered.pods:
+        for container in pod["spec"]["initContainers"] + pod["spec"]["containers"]:
+            mounts = [each for each in container.get("volumeMounts", ()) if each["name"] == "inspan-socket"]
+            assert all(each.get("readOnly", False) is (container["name"] != "inspan") for each in mounts)
+            assert mounts or container["name"] not in ("inspan", app(pod)["name"])
+
+
 def test_no_variable_is_given_twice(rendered: Rendered) -> None:
     for pod in rendered.pods:
         for container in (app(pod), sidecar(pod)):

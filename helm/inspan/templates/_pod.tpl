@@ -100,5 +100,6 @@ volumeMounts:
 {{- if .Values.inspan.enabled -}}
 - name: inspan-socket
   mountPath: /run/inspan
+  readOnly: true
 {{- end }}
 {{- end }}
