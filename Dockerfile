@@ -30,9 +30,8 @@ COPY client client
 COPY collector collector
 RUN /make/bin/python -m pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /dist . \
     && /make/bin/python -m pip --python /opt/inspan/bin/python install --no-compile --no-index --no-deps /dist/*.whl
-COPY image/slim.py image/
 # Nobody can write bytecode under a read-only root, so it is all made here.
-RUN python3 image/slim.py /opt/inspan && /opt/inspan/bin/python image/slim.py --try /opt/inspan
+RUN python3 collector/image/slim.py /opt/inspan && /opt/inspan/bin/python collector/image/slim.py --try /opt/inspan
 
 # Only on the base can it be seen whether it has the builder's Python. In a stage of its own: engines leave traces where
 # they run something.

@@ -17,7 +17,7 @@ ROTEL := .bench/rotel-agent
 AGENTEX := .venv-agentex/bin/python
 SHIM := .shim/shim.so
 HADOLINT := .venv-image/bin/hadolint
-DOCKERFILES := Dockerfile image/base/Dockerfile
+DOCKERFILES := Dockerfile collector/image/base/Dockerfile
 NODE := docs/examples/node/node_modules
 HELM4 := .venv-chart/bin/python
 HELM3 := tests/helm/node_modules
@@ -63,19 +63,19 @@ check: $(READY) .venv-image/.ready ## lint, format, strict types, import layers,
 
 image: .venv-image/.ready ## the image, by buildah or docker, and its size; BASE=... BUILDER=... TAG=... ENGINE=...
 	@[ ! -e $(HADOLINT) ] || $(HADOLINT) $(DOCKERFILES)
-	.venv-image/bin/python -m image --engine "$(ENGINE)" build --base "$(BASE)" --builder "$(BUILDER)" $(if $(TAG),--tag "$(TAG)")
+	PYTHONPATH=collector .venv-image/bin/python -m image --engine "$(ENGINE)" build --base "$(BASE)" --builder "$(BUILDER)" $(if $(TAG),--tag "$(TAG)")
 
 image-base: .venv-image/.ready ## what `make image` builds on, anew: Debian's packages as they are now; DEBIAN=... ENGINE=...
-	.venv-image/bin/python -m image --engine "$(ENGINE)" base --debian "$(DEBIAN)"
+	PYTHONPATH=collector .venv-image/bin/python -m image --engine "$(ENGINE)" base --debian "$(DEBIAN)"
 
 image-test: $(READY) ## builds the image with buildah, and runs it as nobody in particular; needs root
 	$(PY) -m pytest -m e2e tests/image $(ARGS)
 
 audit: .venv-audit/.ready ## what is known against the versions that are installed; the one verb that always needs the network
-	@.venv-audit/bin/python -m image.audit .venv-audit/bin/pip-audit constraints/run.txt
+	@PYTHONPATH=collector .venv-audit/bin/python -m image.audit .venv-audit/bin/pip-audit constraints/run.txt
 
 docs: $(READY) ## write anew what pages under docs/ have from the code: keys, metrics
-	$(PY) -m pages
+	$(PY) -m docs.pages
 
 bench: $(READY) .bench/.ready .venv-agentex/.ready ## beside the collector rotel and the queue of agentex-sdk, where they run here
 	INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from image.debian import ROOT, WORK
 from tests.image.container import Container
+
+from image.debian import ROOT, WORK
 
 IMAGE = "localhost/inspan:test"
 NEEDED = {"buildah": "buildah", "mmdebstrap": "mmdebstrap", "unshare": "util-linux", "setpriv": "util-linux"}

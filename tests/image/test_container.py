@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from image.debian import BASE
 from tests.e2e.process import ENDING, START, Process, answers, being_read
 from tests.e2e.sink_process import SinkProcess
 from tests.image.container import Container, inner, listing, said
 
+from image.debian import BASE
 from inspan_collector.cli.send import UnixConnection
 
 pytestmark = pytest.mark.e2e

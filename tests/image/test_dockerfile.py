@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+
 from image.debian import ROOT
 
 SIDECAR = ROOT / "Dockerfile"
-BASE = ROOT / "image/base/Dockerfile"
+BASE = ROOT / "collector/image/base/Dockerfile"
 
 
 def instructions(dockerfile: Path) -> list[tuple[str, str]]:

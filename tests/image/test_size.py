@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+
 from image.size import BLOCK, MB, MOST, MOST_ABOVE_BASE, Size, complaints, measure, sizes
 
 

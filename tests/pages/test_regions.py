@@ -1,5 +1,5 @@
 import pytest
-from pages.regions import filled, table
+from docs.pages.regions import filled, table
 
 PAGE = "before\n<!-- begin one: by hand of nobody -->\nold\n\n<!-- end one -->\nafter\n"
 

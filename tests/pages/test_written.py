@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from pages.__main__ import PAGES, written
-from pages.keys import rows
-from pages.series import tables
+from docs.pages import watch
+from docs.pages.__main__ import PAGES, written
+from docs.pages.keys import rows
+from docs.pages.series import tables
 
 from inspan_collector.config.meanings import DESTINATION, PROCESS
 from inspan_collector.config.model import Config, DestinationConfig
-from pages import watch
 
 WRITTEN = dict(written())
 

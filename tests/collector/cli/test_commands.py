@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 import pytest
-from pages.commands import arguments, verbs
+from docs.pages.commands import arguments, verbs
 
 from inspan_collector.cli.main import COMMANDS, EXITS, main
 

@@ -68,12 +68,12 @@ def complaints(base: Size, ours: Size, *, own_base: bool) -> list[str]:
     if ours.disk > MOST_ABOVE_BASE:
         said.append(
             f"the layers above the base take {ours.disk / MB:.1f} MB, over {MOST_ABOVE_BASE // MB}: "
-            "BUILDER needs strip (binutils), or image/slim.py has more to remove"
+            "BUILDER needs strip (binutils), or collector/image/slim.py has more to remove"
         )
     if own_base and whole.disk > MOST:
         said.append(
             f"the whole image takes {whole.disk / MB:.1f} MB, over {MOST // MB}: "
-            "see what image/base/packages.txt brings that no module needs"
+            "see what collector/image/base/packages.txt brings that no module needs"
         )
     return said
 

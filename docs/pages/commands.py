@@ -4,8 +4,9 @@ import argparse
 from collections.abc import Iterator
 from typing import Final
 
+from docs.pages.regions import table
+
 from inspan_collector.cli.main import COMMANDS, EXITS, parser
-from pages.regions import table
 
 HELP: Final = argparse.SUPPRESS  # what `--help` itself is called by, and by no other option
 

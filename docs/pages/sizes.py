@@ -3,11 +3,12 @@
 import json
 from typing import Any, Final
 
+from docs.pages.regions import table
+
 from inspan_collector.config.cgroup import memory_limit
 from inspan_collector.config.load import load
 from inspan_collector.config.values import KIB
 from inspan_collector.pipeline.portions import portion
-from pages.regions import table
 
 MIB: Final = KIB**2
 LIMITS: Final = (128 * MIB, 192 * MIB, 256 * MIB, 512 * MIB, 1024 * MIB, 2048 * MIB)

@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Sequence
 from typing import Final
 
+from docs.pages.regions import table
+from docs.pages.watch import WATCH
 from prometheus_client import Metric
 
 from inspan_collector.config.load import load
@@ -13,8 +15,6 @@ from inspan_collector.liveness import REASONS
 from inspan_collector.metrics import Metrics
 from inspan_collector.receiver.dialects import NAMES
 from inspan_collector.service import Service
-from pages.regions import table
-from pages.watch import WATCH
 
 # Labels with more values than a page can list: they come from the configuration, or from outside.
 FREE: Final = {
@@ -33,7 +33,7 @@ def tables() -> dict[str, str]:
     families = asyncio.run(served())
     unknown = WATCH.keys() - {shown(family) for family in families}
     if unknown:
-        raise LookupError(f"pages/watch.py names {', '.join(sorted(unknown))}, which is no metric")
+        raise LookupError(f"docs/pages/watch.py names {', '.join(sorted(unknown))}, which is no metric")
     rows = [
         [code(shown(family)), family.type, named(family), family.documentation, WATCH.get(shown(family), "")]
         for family in families

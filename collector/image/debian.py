@@ -15,15 +15,15 @@ BUILDER: Final = f"localhost/inspan-build:{SUITE}"
 DEBIAN: Final = f"localhost/inspan-debian:{SUITE}"
 # Where none can be made here: by this name the engine knows, or is told, where images come from.
 SLIM: Final = f"debian:{SUITE}-slim"
-ROOT: Final = Path(__file__).parent.parent
+ROOT: Final = Path(__file__).parents[2]
 WORK: Final = ROOT / ".image"
 
 
 def make_base(engine: Engine, debian: str | None) -> None:
     """Build BASE and BUILDER. debian: an image with apt, None to make one. Raises CalledProcessError."""
     arguments = {"DEBIAN": debian or _bootstrapped(engine) or SLIM}
-    engine.build(ROOT / "image" / "base", BUILDER, arguments=arguments, target="build")
-    engine.build(ROOT / "image" / "base", BASE, arguments=arguments)
+    engine.build(Path(__file__).parent / "base", BUILDER, arguments=arguments, target="build")
+    engine.build(Path(__file__).parent / "base", BASE, arguments=arguments)
 
 
 def _bootstrapped(engine: Engine) -> str | None:

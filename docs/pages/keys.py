@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import yaml
+from docs.pages.regions import table
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo, fields
 
@@ -12,7 +13,6 @@ from inspan_collector.config.environment import PREFIX, SHORT
 from inspan_collector.config.meanings import DESTINATION, PROCESS
 from inspan_collector.config.model import Config
 from inspan_collector.config.tree import struct_of
-from pages.regions import table
 
 # Where the Struct's own default is not what a reader wants to know: it depends on the environment, or on the kind.
 DEFAULTS: Final = {"socket.path": "see below", "url": "required", "path": "required"}

@@ -1,13 +1,13 @@
-"""`python -m pages`, which is `make docs`: write the generated regions of docs/ anew."""
+"""`python -m docs.pages`, which is `make docs`: write the generated regions of docs/ anew."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from pages import commands, keys, series, sizes
-from pages.regions import filled
+from docs.pages import commands, keys, series, sizes
+from docs.pages.regions import filled
 
-DOCS: Final = Path(__file__).parents[1] / "docs"
+DOCS: Final = Path(__file__).parents[1]
 PAGES: Final[dict[str, Callable[[], dict[str, str]]]] = {
     "commands.md": commands.tables,
     "configuration.md": keys.tables,

@@ -1,1 +1,0 @@
-"""Builds the image, measures it, and asks what is known against it. The standard library alone: `python3 -m image`."""
