@@ -203,7 +203,7 @@ async def test_a_wish_that_makes_no_sense_is_refused_in_words(tmp_path: Path) ->
 async def test_a_drain_does_not_wait_for_who_taps_even_where_nothing_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inspan_collector.control.STOP", 600.0)  # s that a command in hand is given
+    monkeypatch.setattr("inspan_collector.control.control.STOP", 600.0)  # s that a command in hand is given
     async with (
         Sink() as sink,
         Running(tmp_path, destination(sink.url + "/v1/traces")) as running,
