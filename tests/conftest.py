@@ -1,7 +1,12 @@
 import os
 import random
+import signal
 
 import pytest
+
+# A shell that starts us in the background has us ignore it, and what we start would too.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -223,7 +223,7 @@ def test_an_agent_lives_while_the_sidecar_asks_it_to_rest(tmp_path: Path, monkey
     beats, posts = [], []
 
     def serve(connection: socket.socket) -> None:
-        with contextlib.suppress(ConnectionResetError):
+        with contextlib.suppress(ConnectionError):
             while True:
                 head = request(connection)
                 is_post = head.startswith(b"POST /v1/spans ")
