@@ -1,6 +1,7 @@
 """What a group of writes comes to, once those that meet in it have cancelled each other."""
 
 from collections.abc import Iterable
+from copy import copy
 from typing import NamedTuple
 
 from inspan_collector.row import Refused, Row, Write
@@ -34,6 +35,8 @@ def group_of(writes: Iterable[Write]) -> Group:
         group.refuse.extend(write.refuse)
         group.release.extend(write.release)
         group.posts.extend(write.posts)
-    group.put.extend(row for row in fates.values() if row is not None)
+    # A row of its own: the loop empties the body of one that has its fate (see Share.surrender), and what is measured,
+    # summed and written must be the same.
+    group.put.extend(copy(row) for row in fates.values() if row is not None)
     group.erase.extend(seq for seq, row in fates.items() if row is None)
     return group

@@ -58,6 +58,21 @@ def test_a_group_is_counted_as_the_database_did_it(store: Store):
     assert store.totals() == {"sgp": Total(1, 3, 4 + ROW, 3.0), "other": Total(1, 2, 40 + ROW, 2.0)}
 
 
+def test_a_body_that_is_taken_away_while_it_is_written_is_counted_as_it_was_written(store: Store):
+    rows = [row(number, body=b"long" * 10) for number in (1, 2)]
+
+    def take_away(_: str) -> None:
+        for each in rows:
+            each.body = b""
+
+    store.database.connection.set_trace_callback(take_away)  # called as each statement begins
+    put(store, *rows)
+    store.database.connection.set_trace_callback(None)
+    assert rows[0].body == b""
+    assert store.size == store.totals()["sgp"].size == 2 * (40 + ROW)
+    assert [found.fault for found in read(store)] == ["", ""]
+
+
 def test_a_put_and_its_erase_that_meet_are_counted_nowhere(store: Store):
     applied = store.apply([Write(put=[row(1)]), Write(erase=[EPOCH + 1])])
     assert (applied.added, applied.removed, applied.size) == ({}, {}, 0)
