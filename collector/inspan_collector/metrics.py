@@ -101,15 +101,17 @@ class Metrics(Collector):
     def _places(self) -> Iterator[Metric]:
         now = self.view.now()
 
+        oldest = {each.destination.name: each.oldest() for each in self.view.pipelines}
+
         def age(d: Destination) -> float:
-            oldest = d.waiting.oldest()
-            return 0.0 if oldest is None else max(0.0, now - oldest)
+            since = oldest[d.name]
+            return 0.0 if since is None else max(0.0, now - since)
 
         yield self._gauge("queue_spans", "Spans waiting for a batch", lambda d: d.ledger.snapshot()["queued"])
         yield self._gauge("queue_bytes", "Bytes held, those in flight included", lambda d: d.queue.held_bytes)
         yield self._gauge("queue_capacity_spans", "Most spans held at once", lambda d: d.queue.max_spans)
         yield self._gauge("queue_capacity_bytes", "Most bytes held at once", lambda d: d.queue.max_bytes)
-        yield self._gauge("queue_oldest_age_seconds", "Age of the oldest span that waits", age)
+        yield self._gauge("queue_oldest_age_seconds", "Age of the oldest span held, those in flight included", age)
         yield self._gauge(
             "in_flight_spans", "Spans in batches without a fate", lambda d: d.ledger.snapshot()["in_flight"]
         )

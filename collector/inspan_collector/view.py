@@ -150,7 +150,7 @@ class View(msgspec.Struct, frozen=True):
 
     def _destination(self, pipeline: Pipeline) -> dict[str, Any]:
         d = pipeline.destination
-        oldest = d.waiting.oldest()
+        oldest = pipeline.oldest()
         now = self.now()
         opened = d.exporter.connections()
         return {
@@ -164,6 +164,7 @@ class View(msgspec.Struct, frozen=True):
             },
             "queue": {
                 "spans": d.queue.held_spans,
+                "in_flight_spans": d.ledger.snapshot()["in_flight"],
                 "bytes": d.queue.held_bytes,
                 "capacity_spans": d.queue.max_spans,
                 "capacity_bytes": d.queue.max_bytes,

@@ -73,7 +73,7 @@ PROCESS: Final = {
 
 # Of one destination, below `destinations`.
 DESTINATION: Final = {
-    "name": "The label in metrics: small letters, digits, `-`, `_`.",
+    "name": "The label in metrics: small letters, digits, `-`, `_`, 40 at most.",
     "kind": (
         "`otlp`: OTLP over HTTP, protobuf and JSON; plain JSON spans are [translated](translate.md) into it. `sgp`: "
         "plain JSON spans by `PUT /v5/spans/batch`. `agentex`: plain JSON spans one by one, by `POST /spans` and "
@@ -94,7 +94,10 @@ DESTINATION: Final = {
         "Older spans are dropped, reason `expired`. A copy that takes the place of another one that waits is as old "
         "as that."
     ),
-    "queue.when_full": "`refuse`: 429 to the agent. `drop_oldest`: make room, reason `queue_full`.",
+    "queue.when_full": (
+        "`refuse`: 429 to the agent, unless another destination takes the spans: then they are dropped here, reason "
+        "`queue_full`. `drop_oldest`: make room, the same reason."
+    ),
     "batch.max_spans": "Spans in a request; SGP allows no more than 1000, AgentEx one.",
     "batch.max_bytes": (
         "Bytes in a request before compression, and before a translation, which adds up to 1 KiB a span. A single "

@@ -51,6 +51,15 @@ class Pipeline:
         spooled = backlog.share.spooled() if backlog is not None and backlog.open else ledger.balances[SPOOLED]
         return ledger.imbalance(self.destination.queue.waiting.count(), self.in_flight(), spooled)
 
+    def oldest(self) -> float | None:
+        """Loop time at which the oldest span in memory arrived, waiting or in flight; None while there is none.
+
+        A batch that is tried again and again is in flight all the time.
+        """
+        held = [piece.arrived for delivery in self.deliveries for piece in delivery.pieces()]
+        waiting = self.destination.waiting.oldest()
+        return min(held if waiting is None else [*held, waiting], default=None)
+
     def safe(self) -> int:
         """Spans without a fate that are on disk, whether in memory too or not."""
         backlog = self.backlog

@@ -44,6 +44,23 @@ def test_chunks_that_wait_together_leave_as_one_request():
     run(main())
 
 
+def test_a_span_that_is_tried_again_and_again_grows_old():
+    async def main() -> None:
+        rig = Rig(Upstream(failing(5, Later("503"))))
+        assert rig.pipeline.oldest() is None
+        began = asyncio.get_running_loop().time()
+        rig.post(1)
+        await asyncio.sleep(1)
+        rig.post(1)
+        assert rig.books()["in_flight"] == 1
+        assert rig.pipeline.oldest() == began
+        await asyncio.sleep(120)
+        assert await rig.drained() == {"enqueued": 2, "delivered": 2}
+        assert rig.pipeline.oldest() is None
+
+    run(main())
+
+
 def test_an_upstream_that_puts_us_off_gets_the_same_spans_later():
     async def main() -> None:
         upstream = Upstream(failing(5, Later("503")))
