@@ -93,6 +93,9 @@ class SpoolFile:
         home = self.open.enter_context(tempfile.TemporaryDirectory(prefix="inspan-"))
         sound = Store.open(Path(home) / "spool.db")
         found = salvage(self.path, sound)
+        if not (found.rows or found.damaged or found.refused or _begins(self.path, MAGIC)):
+            sound.close()
+            raise Failed(f"{self.path}: nothing of a spool can be read in it; is it one?")
         lost = sum(found.lost.values()) + sum(found.damaged.values())
         note(f"{self.path} is damaged: {found.rows} rows can be read; at least {lost} spans cannot")
         return sound
@@ -136,11 +139,14 @@ def is_export(source: str) -> bool:
     if source == "-":
         return True
     try:
-        with Path(source).open("rb") as file:
-            begin = file.read(len(MAGIC))
+        return _begins(Path(source), b"{")
     except OSError as error:
         raise Failed(f"{source}: {error.strerror}") from None
-    return begin[:1] == b"{"
+
+
+def _begins(path: Path, begin: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(begin)) == begin
 
 
 def total_json(total: Any) -> dict[str, Any]:

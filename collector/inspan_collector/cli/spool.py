@@ -79,14 +79,14 @@ def _list(arguments: argparse.Namespace) -> int:
         rows = {name: total_json(total) for name, total in totals.items()}
         quarantined = {name: total_json(total) for name, total in refused.items()}
         say_json({"path": str(path), "destinations": rows, "quarantine": quarantined, "not_configured": strangers})
-        return 0
+        return int(file.mended)
     for line in table(HEADING, [_row(name, totals.get(name, Total()), refused.get(name, Total())) for name in names]):
         say(line)
     if not names:
         note(f"{path} is empty")
     for name in strangers:
         note(f"{safe(name)} is not configured: inspan spool replay --from {safe(name)} --to NAME gives its rows away")
-    return 0
+    return int(file.mended)
 
 
 def _row(name: str, total: Total, refused: Total) -> list[str]:

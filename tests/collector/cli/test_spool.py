@@ -100,6 +100,25 @@ def test_what_is_no_spool_is_an_error_that_says_what_to_do(tmp_path: Path) -> No
     assert (said.code, "no spool is configured" in said.err) == (2, True)
 
 
+@pytest.mark.parametrize("verb", ["ls", "export"])
+def test_a_file_with_nothing_of_a_spool_in_it_is_an_error(tmp_path: Path, verb: str) -> None:
+    path = tmp_path / "passwd"
+    path.write_text("root:x:0:0:root:/root:/bin/bash\n" * 100)
+    said = inspan("spool", verb, path)
+    assert (said.code, said.out) == (1, "")
+    assert f"{path}: nothing of a spool can be read in it; is it one?" in said.err
+
+
+def test_a_list_of_what_could_be_read_of_a_damaged_spool_is_not_called_a_success(tmp_path: Path) -> None:
+    path = make(tmp_path / "spool.db", *(row(seq) for seq in range(1, 10)))
+    content = bytearray(path.read_bytes())
+    content[:100] = bytes(100)
+    path.write_bytes(content)
+    said = inspan("spool", "ls", path)
+    assert (said.code, "is damaged: 9 rows can be read" in said.err) == (1, True)
+    assert said.out.splitlines()[1].split()[:2] == ["up", "9"]
+
+
 def test_a_hostile_name_does_not_reach_the_terminal_raw(tmp_path: Path) -> None:
     path = make(tmp_path / "spool.db", row(1, "up\x1b]0;owned\x07"))
     for verb in ("ls", "verify", "export"):
