@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.prometheus.programs import CHART
-from tests.prometheus.rules import alerts, known, names, rules
+from tests.prometheus.rules import GOLDEN, alerts, known, names, rules
 from tests.prometheus.test_rules import checks
 
 PAGE = (CHART / "README.md").read_text(encoding="utf-8")
@@ -29,6 +29,11 @@ def test_what_may_be_dropped_is_asked_for_by_no_rule() -> None:
     dropped = {name for name in known() if re.fullmatch(rule["regex"], name)}
     assert dropped == {name for name in known() if name.endswith("_bucket")}
     assert not dropped & set().union(*(names(rule["expr"]) for rule in rules()))
+
+
+def test_a_sidecar_with_one_destination_shows_as_many_series_as_the_page_says() -> None:
+    series = [line for line in GOLDEN.read_text().splitlines() if not line.startswith("#")]
+    assert f"A sidecar with one destination shows {len(series)} series" in PAGE
 
 
 def test_every_alert_is_routed_and_grouped_by_what_it_has() -> None:
