@@ -124,6 +124,9 @@ class Metrics(Collector):
         limit = 0 if spool is None else spool.config.max_bytes
         yield _gauge("spool_limit_bytes", "Most bytes of rows on disk", [], {(): limit})
         yield _counter("spool_errors", "Disk troubles that began", ["kind"], {(k,): n for k, n in errors.items()})
+        wrong = None if spool is None else spool.wrong()
+        troubles: dict[tuple[str, ...], float] = {(kind,): kind == wrong for kind in TROUBLES}
+        yield _gauge("spool_trouble", "1 for what is wrong with the disk now", ["kind"], troubles)
         yield self._gauge("quarantine_spans", "Refused spans kept now", lambda d: d.quarantine.spans)
         yield self._counter("quarantine_evicted_spans", "Refused spans that made room", lambda d: d.quarantine.evicted)
 

@@ -18,6 +18,8 @@ WATCH: Final = {
     "([is it keeping up?](operations.md#3-is-it-keeping-up))",
     "inspan_spool_bytes": "it will reach its limit before somebody is awake ([the disk](operations.md#the-disk))",
     "inspan_spool_errors_total": "it grows ([the disk](operations.md#the-disk))",
+    "inspan_spool_trouble": "it is 1 for minutes: no post can be durable, nothing goes to disk "
+    "([the disk](operations.md#the-disk))",
     "inspan_quarantine_evicted_spans_total": "it grows: refused spans are gone before anybody saw them",
     "inspan_memory_bytes": "it stays over 90 % of its limit: requests are refused although no queue is full",
     "inspan_gate_state": '`state="paused"` is 1: the upstream refuses us, and waiting will not help; `state="shut"` is '

@@ -14,6 +14,7 @@ SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 CALM: Final = "#0072B2"
 ALARM: Final = "#D55E00"
+POINTS: Final = 60  # of a table: $__interval is a sixtieth of the time that is shown, 6 minutes of 6 hours
 RUNBOOK: Final = "docs/runbook.md"  # which the chart replaces by where it really is
 
 
@@ -96,6 +97,7 @@ def table(title: str, text: str, queries: Sequence[Query], *, time: str, link: s
     if link:
         url = [{"id": "links", "value": [{"title": "this sidecar", "url": link}]}]
         panel["fieldConfig"]["overrides"].append({"matcher": {"id": "byName", "options": "pod"}, "properties": url})
+    panel["maxDataPoints"] = POINTS
     panel["options"] = {"showHeader": True, "sortBy": [{"displayName": queries[0].name, "desc": True}]}
     return panel
 

@@ -8,8 +8,10 @@ import os
 import platform
 import random
 import re
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from tests.collector.rig import Running, destination
 from tests.collector.sink.posts import JSON, otlp, sgp_span
 from tests.prometheus.programs import path_of, promtool
 
+from inspan_collector.row import TROUBLES
 from inspan_collector.sink import Sink
 from inspan_collector.sink.behaviour import Behaviour
 
@@ -41,6 +44,7 @@ inspan_queue_capacity_spans{destination}       inspan_queue_capacity_bytes{desti
 inspan_queue_oldest_age_seconds{destination}   inspan_in_flight_spans{destination}
 inspan_spool_spans{destination}                inspan_spool_bytes
 inspan_spool_limit_bytes                       inspan_spool_errors_total{kind}
+inspan_spool_trouble{kind}
 inspan_quarantine_spans{destination}           inspan_quarantine_evicted_spans_total{destination}
 inspan_memory_bytes                            inspan_memory_limit_bytes
 inspan_batch_spans{destination} (histogram)    inspan_batch_size_bytes{destination} (histogram)
@@ -105,6 +109,27 @@ async def test_the_start_is_a_moment_of_this_life_and_stays(tmp_path: Path) -> N
         first, second = [(await running.metrics())["inspan_start_time_seconds"] for _ in range(2)]
     assert first == second
     assert before <= first <= after
+
+
+async def test_what_is_wrong_with_the_disk_is_shown_for_as_long_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "spool.db"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("create table somebodys_own (x)")
+    async with Running(tmp_path, spool={"path": str(path)}) as running:
+        spool = running.service.view.spool
+        assert spool is not None
+
+        async def wrong() -> dict[str, float]:
+            kinds = {kind: f'inspan_spool_trouble{{kind="{kind}"}}' for kind in TROUBLES}
+            found = await running.metrics()
+            return {kind: found[series] for kind, series in kinds.items() if found[series]}
+
+        await running.until(lambda: "something else" in (spool.why_not() or ""))
+        assert await wrong() == {"newer": 1}
+        path.unlink()
+        await running.until(lambda: spool.why_not() is None)
+        assert await wrong() == {}
+        assert (await running.metrics())['inspan_spool_errors_total{kind="newer"}'] == 1
 
 
 async def test_what_promtool_has_to_say(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ import inspan
 pytestmark = pytest.mark.e2e
 PATIENCE = 150.0  # s; "when last" is told to the minute, so it takes one and some more
 LABELS = {"namespace": "shop", "pod": "till-0", "node": "n1"}
-NOW = {"$__rate_interval": "10s", "$__range_s": "300", "$__range": "5m"}
+NOW = {"$__rate_interval": "10s", "$__interval": "5s", "$__range_s": "300", "$__range": "5m"}
 LOST = 7  # spans in memory alone when the life before was killed
 # Those that need no long time to be sure.
 AT_ONCE = {"InspanSpansDropped", "InspanCrashLosses", "InspanAgentsDropping", "InspanQuarantineGrowing"}

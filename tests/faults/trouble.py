@@ -110,6 +110,7 @@ class Trouble:
         assert busy < SPIN, f"it does not rest: {busy:.0%} of a core"
         why = self.why()
         assert why is not None and word in why, why
+        assert self.sidecar.metrics()[f'inspan_spool_trouble{{kind="{kind}"}}'] == 1
         status, body, held = self.post(durable=True)
         assert (status, held) == (503, ""), (status, held, body)
         assert word in body, body

@@ -74,6 +74,17 @@ def test_a_short_interval_needs_no_other_timeout(helm: Helm4) -> None:
     assert (endpoint["interval"], endpoint.get("scrapeTimeout")) == ("5s", None)
     (endpoint,) = documents(helm, podMonitor={"scrapeTimeout": "4s"})["PodMonitor"]["spec"]["podMetricsEndpoints"]
     assert endpoint["scrapeTimeout"] == "4s"
+    more = {"interval": "1m", "scrapeTimeout": "60s"}
+    (endpoint,) = documents(helm, podMonitor=more)["PodMonitor"]["spec"]["podMetricsEndpoints"]
+    assert (endpoint["interval"], endpoint["scrapeTimeout"]) == ("1m", "60s")
+
+
+def test_what_is_kept_of_a_scrape_can_be_chosen(helm: Helm4) -> None:
+    (endpoint,) = documents(helm)["PodMonitor"]["spec"]["podMetricsEndpoints"]
+    assert "metricRelabelings" not in endpoint
+    rules = [{"sourceLabels": ["__name__"], "regex": "inspan_.+_bucket", "action": "drop"}]
+    (endpoint,) = documents(helm, podMonitor={"metricRelabelings": rules})["PodMonitor"]["spec"]["podMetricsEndpoints"]
+    assert endpoint["metricRelabelings"] == rules
 
 
 def test_the_namespaces_that_are_scraped_can_be_named(helm: Helm4) -> None:
@@ -132,6 +143,14 @@ def test_every_kubernetes_from_1_29_on_takes_the_dashboards(helm: Helm4) -> None
         ({"podMonitor": {"intervall": "15s"}}, "intervall"),
         ({"podMonitor": {"enabled": "yes"}}, "enabled"),
         ({"podMonitor": {"interval": "15"}}, "interval"),
+        ({"podMonitor": {"interval": "5m"}}, "interval"),
+        ({"podMonitor": {"interval": "61s"}}, "interval"),
+        ({"podMonitor": {"scrapeTimeout": "90s"}}, "scrapeTimeout"),
+        (
+            {"podMonitor": {"enabled": True, "scrapeTimeout": "60s"}},
+            "scrapeTimeout: 60s is over podMonitor.interval, 15s",
+        ),
+        ({"podMonitor": {"metricRelabelings": ["drop"]}}, "metricRelabelings"),
         ({"dashboards": {"namespace": "Not A Name"}}, "namespace"),
         ({"runbookUrl": "https://runbooks.example/inspan.md#top"}, "runbookUrl"),
         ({"prometheusRules": {"enabled": True}}, "prometheusRules"),

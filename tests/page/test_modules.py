@@ -73,6 +73,25 @@ def test_another_life_begins_with_no_rate_and_none_is_ever_negative(visit: Visit
     assert [grown for _, _, grown in found] == [0, 100, 200, 300, 400, 500, 600, 0, 10, 20]
 
 
+@pytest.mark.parametrize(
+    ("state", "books", "said"),
+    [
+        ("shut", {"queued": 1}, "Spans wait."),
+        ("shut", {"spooled": 1}, "Spans wait."),
+        ("shut", {"expired": 9}, "Nothing waits; the next span tries it."),
+        ("paused", {"in_flight": 1}, "Everything is kept."),
+        ("paused", {}, "Nothing waits; the next span tries it."),
+    ],
+)
+def test_a_closed_gate_says_whether_anything_waits_behind_it(
+    visit: Visit, state: str, books: dict[str, int], said: str
+) -> None:
+    queue = {"spans": 0, "bytes": 0, "capacity_spans": 10, "capacity_bytes": 10}
+    told = {"name": "traces", "queue": queue, "gate": {"state": state, "seconds": 5, "reason": "503"}}
+    (line,) = call(visit, "verdict", "gate", told, books)
+    assert line["words"].endswith(f"503. {said}")
+
+
 def grown(value: Any, factor: int) -> Any:
     """Every count as many times as large."""
     if isinstance(value, dict):

@@ -10,6 +10,7 @@ BOARDS: Final = {path.stem: json.loads(path.read_text()) for path in sorted((CHA
 # What Grafana fills in, the longer names first. A choice that is not made is all there is.
 FILLED: Final = {
     "$__rate_interval": "1m",
+    "$__interval": "1m",
     "$__range_s": "3600",
     "$__range": "1h",
     "$namespace": ".*",

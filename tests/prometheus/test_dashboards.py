@@ -48,6 +48,23 @@ def test_every_series_that_a_sidecar_shows_is_on_a_dashboard() -> None:
 
 
 @pytest.mark.parametrize("board", BOARDS)
+def test_no_panel_looks_at_more_moments_the_longer_the_time_that_is_shown(board: str) -> None:
+    """A subquery with a step of its own is 360 queries in 6 hours, each over all sidecars."""
+    for panel in panels(board):
+        for target in panel["targets"]:
+            steps = re.findall(r"\[[^\]]*:([^\]]*)\]", target["expr"])
+            assert not steps or (set(steps) == {"$__interval"} and panel["maxDataPoints"] <= 60)
+
+
+def test_the_worst_of_a_line_panel_are_the_same_ones_all_the_time() -> None:
+    """Else each that was among them for a moment is a line."""
+    for shown in queries():
+        for chosen in re.findall(r"topk\((.*)", shown.expression):
+            assert not shown.instant
+            assert all("@ end()" in each for each in re.findall(r"inspan_\w+{[^}]*}(\S* @ end\(\))?", chosen))
+
+
+@pytest.mark.parametrize("board", BOARDS)
 def test_every_panel_asks_the_chosen_prometheus_and_says_what_it_shows_in_which_unit(board: str) -> None:
     (source, *_) = BOARDS[board]["templating"]["list"]
     assert source["type"] == "datasource"

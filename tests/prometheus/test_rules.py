@@ -55,7 +55,11 @@ def test_every_alert_says_who_what_and_where_to_read_on(name: str) -> None:
     assert alert["labels"]["severity"] in ("critical", "warning")
     words = alert["annotations"]
     assert words.keys() == {"summary", "description", "runbook_url"}
-    assert "$labels.namespace }}/{{ $labels.pod" in words["summary"]
+    # Outside Kubernetes there is no pod, and the address says which sidecar.
+    assert (
+        "{{ with $labels.pod }}{{ $labels.namespace }}/{{ . }}{{ else }}{{ $labels.instance }}{{ end }}"
+        in words["summary"]
+    )
     assert words["runbook_url"] == f"docs/runbook.md#{name.lower()}"
 
 

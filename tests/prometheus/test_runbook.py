@@ -5,14 +5,38 @@ from pathlib import Path
 
 import pytest
 from tests.prometheus.boards import BOARDS
-from tests.prometheus.programs import ROOT
+from tests.prometheus.programs import ROOT, promtool
 from tests.prometheus.rules import alerts
 
 RUNBOOK = (ROOT / "docs/runbook.md").read_text(encoding="utf-8")
-SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
+SECTIONS = dict(re.findall(r"^## (Inspan\w+)\n(.*?)(?=^## |\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
 # What a tired person looks for, in this order.
 PARTS = ("Means.", "How bad.", "Look at.", "Do.", "Leave it")
 SEVERITIES = re.compile(r"^\| \[(\w+)\]\(#(\w+)\) \| (\w+) \|", re.MULTILINE)
+
+# One pod that is scraped, one whose port is closed, and one that no job knows. At last there is none.
+OWN = """
+rule_files: [own.yml]
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'up{job="monitoring/inspan-monitoring", namespace="shop", pod="a"}', values: 1x20 stale}
+      - {series: 'up{job="monitoring/inspan-monitoring", namespace="shop", pod="b"}', values: 0x40}
+      - {series: 'inspan_build_info{namespace="shop", pod="a"}', values: 1x20 stale}
+      - series: kube_pod_init_container_status_running{namespace="shop", pod="a", container="inspan"}
+        values: 1x20 stale
+      - series: kube_pod_init_container_status_running{namespace="shop", pod="c", container="inspan"}
+        values: 1x40
+    promql_expr_test:
+      - expr: count by (alertname, pod) (ALERTS{alertstate="firing"})
+        eval_time: 10m
+        exp_samples:
+          - {labels: '{alertname="InspanNotScraped", pod="b"}', value: 1}
+          - {labels: '{alertname="InspanNotFound", pod="c"}', value: 1}
+      - expr: count(ALERTS{alertname="InspanNoneScraped", alertstate="firing"})
+        eval_time: 30m
+        exp_samples: [{labels: "{}", value: 1}]
+"""
 
 
 def anchor(heading: str) -> str:
@@ -45,6 +69,16 @@ def test_the_panels_that_it_names_are_on_the_dashboards() -> None:
     named = re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", RUNBOOK)
     assert named
     assert set(named) <= titles
+
+
+def test_the_rules_of_ones_own_that_it_offers_are_such(tmp_path: Path) -> None:
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", RUNBOOK, re.MULTILINE | re.DOTALL)
+    (tmp_path / "own.yml").write_text(text)
+    (tmp_path / "cases.yml").write_text(OWN)
+    code, said = promtool("check", "rules", tmp_path / "own.yml")
+    assert code == 0, said
+    code, said = promtool("test", "rules", tmp_path / "cases.yml")
+    assert code == 0, said
 
 
 def test_every_link_leads_somewhere() -> None:

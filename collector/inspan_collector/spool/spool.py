@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 from inspan_collector.config.model import SpoolConfig
 from inspan_collector.events import Events
-from inspan_collector.row import Total, Trouble, Write
+from inspan_collector.row import Total, Trouble, TroubleKind, Write
 from inspan_collector.spool.disk import Opened
 from inspan_collector.spool.scribe import Scribe
 from inspan_collector.spool.share import Share
@@ -93,6 +93,11 @@ class Spool:
         if self.size + self.pending >= self.config.max_bytes:
             return f"the spool is full ({self.config.max_bytes.shown}); raise spool.max_bytes, or look at the upstream"
         return None
+
+    def wrong(self) -> TroubleKind | None:
+        """What is wrong with the disk now; None where nothing is."""
+        trouble = self.scribe.trouble  # read once: its thread sets it
+        return None if trouble is None else trouble.kind
 
     # Disk, as shares see it
 

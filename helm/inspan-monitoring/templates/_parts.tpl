@@ -38,3 +38,8 @@ data:
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* A time as the schema has it, 45s or 1m, in seconds. */}}
+{{- define "inspan-monitoring.seconds" -}}
+{{- if hasSuffix "m" . }}{{ mul 60 (trimSuffix "m" . | int) }}{{ else }}{{ trimSuffix "s" . }}{{ end -}}
+{{- end }}

@@ -62,7 +62,7 @@ function news(tone, { destinations }) {
 
 /** What is not lost, and may be. */
 function cares(status) {
-  const lines = status.destinations.flatMap(gate);
+  const lines = status.destinations.flatMap((d) => gate(d, status.ledger.destinations[d.name]));
   if (lines.length > LINES) {
     const counts = { paused: 0, shut: 0, open: 0 };
     for (const { state } of lines) counts[state] += 1;
@@ -79,13 +79,15 @@ function cares(status) {
 }
 
 /** A line where a destination is not open, or nearly full. */
-function gate(d) {
+export function gate(d, books) {
   const fill = Math.max(d.queue.spans / d.queue.capacity_spans, d.queue.bytes / Math.max(1, d.queue.capacity_bytes));
   const full = fill >= FULL ? ` Its queue is ${percent(fill)} full.` : "";
   const { mark, word } = GATE[d.gate.state];
   if (d.gate.state === "open" && !full) return [];
   const since = d.gate.seconds === null ? "" : ` for ${time(d.gate.seconds)}`;
-  const kept = d.gate.state === "paused" ? "Everything is kept." : "Spans wait.";
+  // Without a span there is no attempt, so what the gate says may be long over.
+  const held = (books.queued ?? 0) + (books.in_flight ?? 0) + (books.spooled ?? 0);
+  const kept = !held ? "Nothing waits; the next span tries it." : d.gate.state === "paused" ? "Everything is kept." : "Spans wait.";
   const words = d.gate.state === "open" ? `! ${d.name} is slower than the agents.${full}` : `${mark} ${d.name} is ${word}${since}: ${d.gate.reason}. ${kept}${full}`;
   return [{ key: `gate ${d.name}`, state: d.gate.state, words }];
 }
