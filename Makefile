@@ -25,9 +25,12 @@ HELM3 := tests/helm/node_modules
 INSTALL := -m pip install --quiet --only-binary :all: --require-hashes
 # Most tests wait for something. A file's stay together, since some share what they start; ARGS="-n 0" for one process.
 SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile
+# What is measured beside us, where it is installed. agentex-sdk is 1 GB: only what needs it installs it.
+BENCH = INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \
+	INSPAN_BENCH_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(PY) -m bench
 OURS := -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo run test soak fuzz check bench e2e chart lock clean image image-base image-test audit docs page picture
+.PHONY: help demo run test soak fuzz check bench bench-full e2e chart lock clean image image-base image-test audit docs page picture
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,9 +80,11 @@ audit: .venv-audit/.ready ## what is known against the versions that are install
 docs: $(READY) ## write anew what pages under docs/ have from the code: keys, metrics
 	$(PY) -m docs.pages
 
-bench: $(READY) .bench/.ready .venv-agentex/.ready ## beside the collector rotel and the queue of agentex-sdk, where they run here
-	INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \
-	INSPAN_BENCH_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(PY) -m bench $(ARGS)
+bench: $(READY) .bench/.ready $(if $(filter agent upserts,$(ARGS)),.venv-agentex/.ready) ## beside its peers, where they run here: ten minutes, and bench/RESULTS.md anew; ARGS="relay --runs 1" for one scenario
+	$(BENCH) $(or $(ARGS),quick)
+
+bench-full: $(READY) .bench/.ready .venv-agentex/.ready ## every scenario at length, and what agents, disk and memory cost: hours
+	$(BENCH) full $(ARGS)
 
 e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) .venv-agentex/.ready $(NODE)/.ready .prometheus/.ready .venv-grafana/.ready .page/.ready ## the heavy tests: with arize-phoenix (700 MB), agentex-sdk (1 GB), Node.js, Prometheus and Chromium
 	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_PHOENIX="$(CURDIR)/.venv-e2e/bin/phoenix" \

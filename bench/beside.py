@@ -16,7 +16,7 @@ from bench.throughput import WARM
 from bench.traced import destination as upserts_destination
 from bench.upstream import UpsertsUpstream, Upstream
 
-RELAYED: Final = 16  # connections, as in `bench relay`
+RELAYED: Final = 16  # connections, as in the scenario `relay`
 PATIENCE: Final = 3.5  # s without a copy, after which the rest is taken for lost: hold_open, linger, and slack
 COPIES: Final = "copies"  # the load of starts and ends, beside the shapes of OTLP
 
@@ -40,7 +40,7 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 def relay(shape: Shape, bodies: Path, place: Place, upstream: Upstream, settings: Settings) -> Figure:
-    """OTLP, not compressed: what the disk costs shows more. The load is that of `bench relay`. Raises Failed."""
+    """OTLP, not compressed: what the disk costs shows more. The load is that of the scenario `relay`. Raises Failed."""
     peer = Peer("inspan", lambda place: inspan(place, destination(place.upstream, "none")))
     how = throughput.Settings(settings.seconds, RELAYED, settings.cores, tcp=False)
     found = throughput.measure(peer, shape, bodies, place, upstream, how)

@@ -86,11 +86,12 @@ def _stretch(generator: Process, seconds: float, peer: Peer, running: Running, u
     load = msgspec.json.decode(answer, type=Load)
     if peer.delivers:
         return load, upstream.wait_for(load.spans)
-    _wait_for_quiet(running.process)
+    wait_for_quiet(running.process)
     return load, upstream.seen()
 
 
-def _wait_for_quiet(process: Process) -> None:
+def wait_for_quiet(process: Process) -> None:
+    """Until it takes no CPU time any more, or the time to settle is over."""
     latest = time.monotonic() + SETTLE
     while time.monotonic() < latest:
         before = process.cpu()

@@ -1,0 +1,8 @@
+"""What is asked, a file a question. Each has a `SCENARIO`; the order here is that of the results."""
+
+from typing import Final
+
+from bench.harness.scenario import Scenario
+from bench.scenarios import relay
+
+SCENARIOS: Final[dict[str, Scenario]] = {module.SCENARIO.name: module.SCENARIO for module in (relay,)}

@@ -1,0 +1,28 @@
+"""How many spans a second of CPU time relays, as requests grow."""
+
+from bench.harness.relayed import relayed
+from bench.harness.risk import RELAYING
+from bench.harness.scenario import COST, PEAK, SPEED, Goal, Scenario
+from bench.harness.settings import Case, Load
+
+SIZES = (1, 10, 100, 512)  # spans a request; 512 is what OpenTelemetry's batch processors post
+
+SCENARIO = Scenario(
+    name="relay",
+    asks="How many spans does a second of CPU time relay, as requests hold more of them?",
+    how="Spans of 360 B in a closed loop over 16 connections; inspan and the limit loop listen on a unix socket, the "
+    "others have none and listen on TCP. The system has a core to itself, generator and sink share the other.",
+    cases=tuple(Case(name=f"{spans} x 360 B", x=spans, load=Load(spans=spans)) for spans in SIZES),
+    quick=("1 x 360 B", "100 x 360 B"),
+    systems=("inspan", "rotel", "otelcol", "limit loop", "no-op"),
+    run=relayed,
+    figures=(SPEED, COST, PEAK),
+    risks=RELAYING,
+    goals=(
+        Goal("100 x 360 B", "rotel", 7),
+        Goal("100 x 360 B", "otelcol", 6),
+        Goal("100 x 360 B", "limit loop", 0.6),
+        Goal("1 x 360 B", "rotel", 1),
+        Goal("1 x 360 B", "otelcol", 1),
+    ),
+)
