@@ -8,6 +8,8 @@ from typing import Protocol, cast
 import msgspec
 from httptools import HttpRequestParser
 
+CLOSES = b"\r\nconnection: close\r\n"
+
 
 class Request(msgspec.Struct):
     """One request. encoding: that of its body."""
@@ -59,6 +61,8 @@ class Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_later(delay, self.transport.write, answer)
         else:
             self.transport.write(answer)
+            if CLOSES in answer:
+                self.transport.close()
 
 
 def ok(body: bytes = b"", kind: bytes = b"application/json") -> bytes:

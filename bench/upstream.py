@@ -18,6 +18,7 @@ from bench.sink import Seen
 PATIENCE: Final = 10.0  # s for an answer
 STALL: Final = 6.0  # s without a new span, after which the rest is taken for lost; over rotel's first backoff of 5
 LOOK: Final = 0.02  # s
+DRAINED: Final = 0.3  # s without a span: over any linger that is measured
 
 
 class Server:
@@ -75,6 +76,17 @@ class Upstream(Server):
             if seen.spans > before.spans:
                 moved = time.monotonic()
         return seen
+
+    def drained(self) -> None:
+        """Until nothing comes any more, from whoever is sending."""
+        before, seen = -1, self.seen().spans
+        while seen > before:
+            time.sleep(DRAINED)
+            before, seen = seen, self.seen().spans
+
+    def answer(self, how: str) -> None:
+        """From now on: `kept`, 200 on connections that stay; `closed`, 200 and no connection stays; `down`, 503."""
+        self._ask("POST", f"/answer/{how}")
 
 
 class UpsertsUpstream(Server):

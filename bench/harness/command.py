@@ -31,6 +31,12 @@ def run(scenarios: Sequence[Scenario], argv: Sequence[str], *, quick: bool = Fal
     return 1 if progress.failures or any(lost) else 0
 
 
+def folder(argv: Sequence[str]) -> Path:
+    """Where rows go."""
+    where: Path = _parser().parse_args(argv).results
+    return where
+
+
 def _plan(scenario: Scenario, options: argparse.Namespace, *, quick: bool) -> Plan:
     wanted = [case for case in scenario.cases if not quick or case.name in scenario.quick]
     cases = [case for case in wanted if any(word in case.name for word in options.case or [""])]

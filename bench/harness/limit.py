@@ -1,4 +1,4 @@
-"""The limit: what a relay costs that does nothing but relay. Run as `python -m bench.harness.limit SOCKET PORT`.
+"""The limit: what a relay costs that does nothing but relay. Run as `python -m bench.harness.limit SOCKET URL`.
 
 It reads the same requests from a unix socket, answers each, joins the same bytes, compresses them as inspan does, and
 writes them to the same upstream. It looks for the length of a body and for nothing else, counts no spans, bounds
@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Final, cast
+from urllib.parse import urlsplit
 
 import uvloop
 
@@ -18,6 +19,7 @@ from inspan_collector.exporters.compress import CODECS
 
 ANSWER: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n"
 LENGTH: Final = b"content-length:"
+HTTP: Final = 80  # where a URL names no port
 END: Final = b"\r\n\r\n"
 
 
@@ -36,14 +38,14 @@ class Outgoing(asyncio.Protocol):
 
 
 class Relay:
-    """together: requests in a batch. linger: seconds."""
+    """path: of the upstream. together: requests in a batch. linger: seconds."""
 
-    def __init__(self, together: int, linger: float, compression: str) -> None:
+    def __init__(self, path: str, together: int, linger: float, compression: str) -> None:
         self.together = together
         self.linger = linger
         self.codec = CODECS.get(compression)
         encoding = f"content-encoding: {compression}\r\n" if self.codec else ""
-        self.head = f"POST /v1/traces HTTP/1.1\r\nhost: localhost\r\n{encoding}content-length: ".encode()
+        self.head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\n{encoding}content-length: ".encode()
         self.bodies: list[bytes] = []
         self.batches: deque[bytes] = deque()
         self.idle: list[Outgoing] = []
@@ -115,8 +117,9 @@ class Incoming(asyncio.Protocol):
 
 async def serve(options: argparse.Namespace) -> None:
     """Until it is ended."""
-    relay = Relay(options.together, options.linger, options.compression)
-    await relay.connect(options.port, options.connections)
+    upstream = urlsplit(options.upstream)
+    relay = Relay(f"{upstream.path}/v1/traces", options.together, options.linger, options.compression)
+    await relay.connect(upstream.port or HTTP, options.connections)
     server = await asyncio.get_running_loop().create_unix_server(lambda: Incoming(relay), options.socket)
     await server.serve_forever()
 
@@ -125,7 +128,7 @@ def main() -> None:
     """Relay."""
     parser = argparse.ArgumentParser(prog="bench.harness.limit")
     parser.add_argument("socket")
-    parser.add_argument("port", type=int)
+    parser.add_argument("upstream", help="URL, on this machine")
     parser.add_argument("--together", type=int, required=True, help="requests in a batch")
     parser.add_argument("--linger", type=float, required=True, help="seconds")
     parser.add_argument("--compression", required=True)

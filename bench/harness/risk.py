@@ -69,6 +69,12 @@ def _turned(_: Case, found: Measures) -> str:
     return f"{found.refused:,} posts were refused, beside {found.posts:,} taken"
 
 
+def _late(_: Case, found: Measures) -> str:
+    if not found.missed or found.missed < TURNED * (found.missed + (found.posts or 0)):
+        return ""
+    return f"{found.missed:,} posts found no connection free in their time, beside {found.posts:,} made"
+
+
 STEAL = Risk("stolen time", "another guest of the same host takes our cores", _stolen)
 OTHERS = Risk("neighbours", "another program on this machine takes our cores", _foreign)
 CEILING = Risk("ceiling", "the generator is what was measured", _ceiling)
@@ -77,8 +83,11 @@ ENCODING = Risk("compression", "two systems send with different compression", _e
 BATCHES = Risk("batches", "a system sends larger batches than it was told", _batches, repeat=False)
 REFUSALS = Risk("refusals", "a system is cheap because it turns posts away", _turned, repeat=False)
 
+SCHEDULE = Risk("schedule", "the load was less than was asked for", _late, repeat=False)
+
 MACHINE: Final = (STEAL, OTHERS)
 RELAYING: Final = (*MACHINE, CEILING, BOOKS, ENCODING, BATCHES, REFUSALS)
+PACED: Final = (*MACHINE, BOOKS, ENCODING, BATCHES, REFUSALS, SCHEDULE)
 
 
 def disturbances(risks: tuple[Risk, ...], case: Case, found: Measures) -> str:

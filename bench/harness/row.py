@@ -15,7 +15,8 @@ class Measures(msgspec.Struct, kw_only=True):
     twice. cpu, peak, idle: of the system's whole tree of processes, from the operating system; peak and idle are RSS.
     posted_bytes: of the posts, heads included. requests, most_spans, encodings, connections, sent_bytes, plain_bytes:
     as the sink saw them. steal, others: shares of the cores' time that the hypervisor or processes of others took.
-    answer: from when a post was due to its answer. arrival: to the sink. wall ends when nothing was held any more.
+    answer: from when a post was due to its answer. arrival: to the sink. missed: posts that found no connection free
+    while they were due. recovered: from the end of an outage until all was upstream. wall ends when nothing was held.
     """
 
     spans: int | None = None
@@ -39,7 +40,7 @@ class Measures(msgspec.Struct, kw_only=True):
     answer_p99: float | None = None
     arrival_p50: float | None = None
     arrival_p99: float | None = None
-    behind: float | None = None
+    missed: int | None = None
     recovered: float | None = None
     generator_cpu: float | None = None
     sink_cpu: float | None = None

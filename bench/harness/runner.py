@@ -32,7 +32,7 @@ class Plan(msgspec.Struct, frozen=True):
     @property
     def size(self) -> int:
         """Runs in all, without those that are repeated."""
-        return self.runs * len(self.cases) * len(self.systems)
+        return len(list(order(self)))
 
 
 class Runner:
@@ -89,7 +89,8 @@ def order(plan: Plan) -> Iterator[tuple[int, Case, System, str]]:
     for number in range(1, plan.runs + 1):
         chance = random.Random(number)
         for case in plan.cases:
-            for system, version in chance.sample(plan.systems, len(plan.systems)):
+            able = [each for each in plan.systems if case.settings.compression in each[0].knows]
+            for system, version in chance.sample(able, len(able)):
                 yield number, case, system, version
 
 

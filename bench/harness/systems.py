@@ -17,14 +17,14 @@ NOTHING = "no-op"
 
 
 class System(msgspec.Struct, frozen=True):
-    """version: None where it cannot be had here. delivers: spans reach the sink. given: it takes our settings, or else
-    it runs at its own defaults."""
+    """version: None where it cannot be had here. delivers: spans reach the sink. knows: its compressions; of cases with
+    another it is left out."""
 
     name: str
     version: Callable[[], str | None]
     start: Callable[[Place, Case], Running]
     delivers: bool = True
-    given: bool = True
+    knows: frozenset[str] = frozenset({"none", "gzip", "zstd"})
 
 
 def _inspan(place: Place, case: Case) -> Running:
@@ -46,7 +46,7 @@ def _limit(place: Place, case: Case) -> Running:
     how, load = case.settings, case.load
     together = max(1, min(how.batch_spans // load.spans, how.batch_bytes // (load.spans * load.span_bytes)))
     path = place.scratch / "limit.sock"
-    argv = [sys.executable, "-m", "bench.harness.limit", str(path), place.upstream.rpartition(":")[2]]
+    argv = [sys.executable, "-m", "bench.harness.limit", str(path), place.upstream]
     argv += ["--together", str(together), "--linger", str(how.linger), "--compression", how.compression]
     argv += ["--connections", str(how.concurrency)]
     return peers._start(argv, place, f"unix:{path}")
@@ -67,7 +67,7 @@ SYSTEMS: dict[str, System] = {
     system.name: system
     for system in (
         System(OURS, lambda: version("inspan"), _inspan),
-        System("rotel", _rotel_version, _rotel, given=False),
+        System("rotel", _rotel_version, _rotel, knows=frozenset({"gzip", "none"})),
         System(LIMIT, lambda: version("inspan"), _limit),
         System(NOTHING, lambda: version("inspan"), lambda place, _: peers._noop(place), delivers=False),
     )

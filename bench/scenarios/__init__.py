@@ -3,6 +3,31 @@
 from typing import Final
 
 from bench.harness.scenario import Scenario
-from bench.scenarios import relay
+from bench.scenarios import (
+    agents,
+    compression,
+    connections,
+    growth,
+    latency,
+    overload,
+    payload,
+    recovery,
+    relay,
+    start,
+    switches,
+)
 
-SCENARIOS: Final[dict[str, Scenario]] = {module.SCENARIO.name: module.SCENARIO for module in (relay,)}
+MODULES: Final = (
+    relay,
+    payload,
+    compression,
+    connections,
+    growth,
+    agents,
+    latency,
+    overload,
+    start,
+    recovery,
+    switches,
+)
+SCENARIOS: Final[dict[str, Scenario]] = {module.SCENARIO.name: module.SCENARIO for module in MODULES}
