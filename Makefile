@@ -26,7 +26,8 @@ INSTALL := -m pip install --quiet --only-binary :all: --require-hashes
 # Most tests wait for something. A file's stay together, since some share what they start; ARGS="-n 0" for one process.
 SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile
 # What is measured beside us, where it is installed. agentex-sdk is 1 GB: only what needs it installs it.
-BENCH = INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \
+BENCH = INSPAN_BENCH_PYSPY="$$(ls "$(CURDIR)/.venv-profile/bin/py-spy" 2>/dev/null || true)" \
+	INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \
 	INSPAN_BENCH_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(PY) -m bench
 OURS := -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
 
@@ -80,10 +81,10 @@ audit: .venv-audit/.ready ## what is known against the versions that are install
 docs: $(READY) ## write anew what pages under docs/ have from the code: keys, metrics
 	$(PY) -m docs.pages
 
-bench: $(READY) .bench/.ready $(if $(filter agent upserts,$(ARGS)),.venv-agentex/.ready) ## beside its peers, where they run here: ten minutes, and bench/RESULTS.md anew; ARGS="relay --runs 1" for one scenario
+bench: $(READY) .bench/.ready .venv-profile/.ready $(if $(filter agent upserts,$(ARGS)),.venv-agentex/.ready) ## beside its peers, where they run here: ten minutes, and bench/RESULTS.md anew; ARGS="relay --runs 1" for one scenario
 	$(BENCH) $(or $(ARGS),quick)
 
-bench-full: $(READY) .bench/.ready .venv-agentex/.ready ## every scenario at length, and what agents, disk and memory cost: hours
+bench-full: $(READY) .bench/.ready .venv-profile/.ready .venv-agentex/.ready ## every scenario at length, and what agents, disk and memory cost: hours
 	$(BENCH) full $(ARGS)
 
 e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) .venv-agentex/.ready $(NODE)/.ready .prometheus/.ready .venv-grafana/.ready .page/.ready ## the heavy tests: with arize-phoenix (700 MB), agentex-sdk (1 GB), Node.js, Prometheus and Chromium
@@ -103,7 +104,7 @@ chart: $(READY) .venv-chart/.ready $(HELM3)/.ready ## the charts: write the sche
 	$(PY) -m tests.helm.show
 
 clean: ## remove what the verbs installed and left behind
-	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-chart .venv-grafana .venv-lock .venv-shim .bench .shim $(NODE) $(HELM3) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov .venv-image .venv-audit .image .prometheus .page
+	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-chart .venv-grafana .venv-lock .venv-shim .bench .shim $(NODE) $(HELM3) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov .venv-image .venv-audit .venv-profile .image .prometheus .page
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first python3 that is new enough and really starts: a version manager's shim may exist and refuse.
@@ -191,6 +192,12 @@ SHIM_FLAGS := -shared -fPIC -O2 -Wall
 	@.venv-image/bin/python $(INSTALL) -r constraints/image.txt || echo 'hadolint does not install here: going on without it' >&2
 	@touch $@
 
+# py-spy is a native program, in wheels for the usual machines. Without it there are no flame graphs.
+.venv-profile/.ready: constraints/profile.txt
+	$(call new_venv,.venv-profile,a profiler)
+	@.venv-profile/bin/python $(INSTALL) -r constraints/profile.txt || echo 'py-spy does not install here: going on without profiles' >&2
+	@touch $@
+
 .venv-audit/.ready: constraints/audit.txt
 	$(call new_venv,.venv-audit,pip-audit)
 	@.venv-audit/bin/python $(INSTALL) -r constraints/audit.txt
@@ -259,6 +266,7 @@ lock: .venv-lock/.uv-$(UV) ## pin anew what pyproject.toml asks for; ARGS=--upgr
 	.venv-lock/bin/uv $(PIN) pyproject.toml --extra collector --extra otel --extra sgp --group dev -c constraints/run.txt -o constraints/dev.txt
 	.venv-lock/bin/uv $(PIN) --group upstream -o constraints/upstream.txt
 	.venv-lock/bin/uv $(PIN) --group bench -o constraints/bench.txt
+	.venv-lock/bin/uv $(PIN) --only-binary :all: --group profile -o constraints/profile.txt
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group chart -o constraints/chart.txt
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group build -c constraints/dev.txt -o constraints/build.txt
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group image -o constraints/image.txt

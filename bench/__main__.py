@@ -1,11 +1,11 @@
-"""`python -m bench [quick | full | report | SCENARIO] [options]`: which measurement."""
+"""`python -m bench [quick | full | profile | report | SCENARIO] [options]`: which measurement."""
 
 import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from bench import agent, custody, memory, page, sizing, upserts
-from bench.harness import command
+from bench.harness import command, profile
 from bench.pages import results
 from bench.scenarios import SCENARIOS
 
@@ -25,19 +25,22 @@ def main(argv: Sequence[str]) -> int:
     name, *options = argv or ["quick"]
     if name in BY_THEMSELVES:
         return BY_THEMSELVES[name](options)
+    if name == "profile":
+        return profile.main(options)
     if name == "report":
         return results.main(options)
     if name in ("quick", "full"):
         return _all(options, quick=name == "quick")
     if name in SCENARIOS:
         return command.run([SCENARIOS[name]], options)
-    known = ", ".join(["quick", "full", "report", *SCENARIOS, *BY_THEMSELVES])
+    known = ", ".join(["quick", "full", "profile", "report", *SCENARIOS, *BY_THEMSELVES])
     print(f"bench: no scenario {name!r}; there is {known}", file=sys.stderr)  # options are a scenario's own
     return 2
 
 
 def _all(options: Sequence[str], *, quick: bool) -> int:
     """Every scenario, then what came of them. The long run has those with tables of their own as well."""
+    profile.main([])
     code = command.run(list(SCENARIOS.values()), options, quick=quick)
     if command.folder(options) == command.RESULTS:  # rows that are kept elsewhere are none of the page's
         results.main([])

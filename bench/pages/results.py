@@ -1,13 +1,16 @@
 """RESULTS.md: what was asked, on what it was measured, what came out, and what is odd about it."""
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from bench.harness.command import RESULTS
+from bench.harness.profile import SUFFIX
 from bench.harness.row import Measures, Row, read
 from bench.harness.scenario import Figure
+from bench.pages import flame
 from bench.pages.anomalies import anomalies, reached
 from bench.pages.bars import bars
 from bench.pages.lines import lines
@@ -37,7 +40,10 @@ def main(argv: Sequence[str]) -> int:
     charts.mkdir(parents=True, exist_ok=True)
     for each in taken:
         (charts / f"{each.scenario.name}.svg").write_text(lines(each) if each.scenario.chart == "lines" else bars(each))
-    (options.into / "RESULTS.md").write_text("\n".join(page(taken)) + "\n")
+    profiles = {path.stem: flame.read(path) for path in sorted(options.results.glob(f"*{SUFFIX}"))}
+    for name, stacks in profiles.items():
+        (charts / f"{name}-flame.svg").write_text(flame.flame(f"{name}: where the time goes", stacks))
+    (options.into / "RESULTS.md").write_text("\n".join([*page(taken), *_profiles(profiles)]) + "\n")
     print(f"{options.into / 'RESULTS.md'}: {len(taken)} scenarios, {sum(len(each.rows) for each in taken):,} runs")
     return 0 if taken else 1
 
@@ -54,6 +60,18 @@ def page(taken: Sequence[Taken]) -> Iterator[str]:
         yield from (f"* {each.scenario.name}: {words}" for words in anomalies(each))
     for each in taken:
         yield from _scenario(each)
+
+
+def _profiles(profiles: dict[str, Counter[tuple[str, ...]]]) -> Iterator[str]:
+    if not profiles:
+        return
+    yield "\n## Where the time goes\n"
+    yield "Samples of the stacks at 100 x 360 B, by the room whose work was done; what a room"
+    yield "calls outside of ours is in its share. While it is looked at a process is slower, so this is no figure.\n"
+    for name, stacks in profiles.items():
+        yield f"{name}, {stacks.total():,} samples:\n"
+        yield from _table(("room", "share"), [(room, f"{share:.1%}") for room, share in flame.rooms(stacks)])
+        yield f"\n![{name}: where the time goes](charts/{name}-flame.svg)\n"
 
 
 def _machines(rows: list[Row]) -> Iterator[str]:
