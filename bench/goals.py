@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from bench.peers.inspan import Inspan
 from bench.quiet import Quiet
 from bench.table import median, spread
 from bench.throughput import Figure
@@ -23,6 +24,7 @@ SPEED = ("100x358", GZIP, 1_200_000)  # spans per CPU-second, at least
 PEAK = ("100x4.4K", GZIP, 150e6)  # bytes, at most
 READY = 0.7  # s from exec to the socket, at most
 IDLE = 50e6  # bytes of RSS, at most
+LINGER = Inspan.linger  # s; by default, as it is measured
 LATENCY = 0.003  # s added to the linger at the median, at most
 
 Figures = dict[tuple[str, str], list[Figure]]  # by shape and peer, in the order of the runs
@@ -55,7 +57,7 @@ class Goal(msgspec.Struct, frozen=True):
         return f"{format(value * self.scale, self.show)}{self.unit}"
 
 
-def goals(figures: Figures, quiets: Quiets, linger: float) -> list[Goal]:
+def goals(figures: Figures, quiets: Quiets) -> list[Goal]:
     """Every goal, measured or not."""
     found = [_ratio(figures, *each) for each in RATIOS]
     shape, peer, bound = SPEED
@@ -67,7 +69,7 @@ def goals(figures: Figures, quiets: Quiets, linger: float) -> list[Goal]:
     quiet = quiets.get(GZIP, [])
     found.append(_most("ready after exec", [each.ready for each in quiet], READY, ",.2f", 1, " s"))
     found.append(_most("idle RSS", [each.idle for each in quiet], IDLE, ",.1f", 1e-6, " MB"))
-    added = [latency - linger for each in quiet for latency in each.latencies]
+    added = [latency - LINGER for each in quiet for latency in each.latencies]
     found.append(_most("post to upstream, less the linger", added, LATENCY, ",.2f", 1e3, " ms"))
     return found
 

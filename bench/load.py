@@ -136,7 +136,11 @@ def connect(target: str) -> socket.socket:
     scheme, _, rest = target.partition(":")
     if scheme == "unix":
         sock = socket.socket(socket.AF_UNIX)
-        sock.connect(rest)
+        try:
+            sock.connect(rest)
+        except OSError:
+            sock.close()
+            raise
     else:
         sock = socket.create_connection((scheme, int(rest)))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

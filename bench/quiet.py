@@ -9,14 +9,15 @@ from typing import Final
 import msgspec
 
 from bench.bodies import one_span
+from bench.candidates import Candidate
 from bench.load import Reader, connect, post
-from bench.peers import Peer, Place
+from bench.place import Place
 from bench.process import Failed
 from bench.upstream import Upstream
 
 IDLE: Final = 1.0  # s after the socket accepts: what the start allocated and needs no more may be gone by then
 POSTS: Final = 8  # single spans in one run
-BETWEEN: Final = 0.3  # s; over the 200 ms that rotel waits and the 100 ms that inspan does
+BETWEEN: Final = 0.3  # s; over the 200 ms that rotel and the Collector wait and the 100 ms that inspan does
 JITTER: Final = 0.05  # s; so that no timer of the peer stays in step with us
 
 
@@ -32,7 +33,7 @@ class Quiet(msgspec.Struct, frozen=True):
         return statistics.median(self.latencies)
 
 
-def measure(peer: Peer, place: Place, upstream: Upstream) -> Quiet:
+def measure(peer: Candidate, place: Place, upstream: Upstream) -> Quiet:
     """Start the peer, leave it alone, post single spans. Raises Failed."""
     # The sink notes the times of what arrives below this path.
     stamped = msgspec.structs.replace(place, upstream=f"{place.upstream}/stamped")

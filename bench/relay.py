@@ -1,4 +1,4 @@
-"""inspan beside rotel: the same load, the same sink, one run, interleaved. `python -m bench relay --help`.
+"""inspan beside its peers: the same load, the same sink, one run, interleaved. `python -m bench relay --help`.
 
 The peer has a core to itself, generator and sink share another. What counts is spans per CPU-second of the peer's
 processes, so that a generator or sink at its limit lengthens a run and does not change the figure; their shares of
@@ -15,16 +15,18 @@ import msgspec
 
 from bench import machine, quiet, throughput
 from bench.bodies import SHAPES, Shape, write
+from bench.candidates import Candidate, candidates
 from bench.floor import Floor, gzip_alone
 from bench.goals import Figures, Quiets
-from bench.peers import Peer, Place, described, peers, rotel
+from bench.peers.known import PEERS, described
+from bench.place import Place
 from bench.process import cores
 from bench.progress import Progress
 from bench.report import report
 from bench.throughput import Settings
 from bench.upstream import Upstream
 
-RUNS, SECONDS, CONNECTIONS = 5, 2.5, 16  # ten minutes in all
+RUNS, SECONDS, CONNECTIONS = 5, 2.5, 16  # twelve minutes in all
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -33,7 +35,7 @@ class Plan(msgspec.Struct, frozen=True):
     runs: int
     settings: Settings
     shapes: list[Shape]
-    peers: list[Peer]
+    peers: list[Candidate]
 
 
 class Bench:
@@ -69,12 +71,12 @@ class Bench:
         scratch = Path(tempfile.mkdtemp(dir=self.scratch))
         return Place(scratch, settings.cores[0], self.upstream.url, settings.tcp)
 
-    def _quiet(self, peer: Peer) -> str:
+    def _quiet(self, peer: Candidate) -> str:
         found = quiet.measure(peer, self._place(), self.upstream)
         self.quiets.setdefault(peer.name, []).append(found)
         return f"ready {found.ready:.3f} s"
 
-    def _load(self, peer: Peer, shape: Shape) -> str:
+    def _load(self, peer: Candidate, shape: Shape) -> str:
         settings, bodies = self.plan.settings, self.scratch / shape.name
         found = throughput.measure(peer, shape, bodies, self._place(), self.upstream, settings)
         self.figures.setdefault((shape.name, peer.name), []).append(found)
@@ -86,10 +88,8 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     settings = Settings(options.seconds, options.connections, cores(), options.tcp)
     shapes = [shape for shape in SHAPES if shape.name in (options.shape or [shape.name])]
-    found = [peer for peer in peers() if any(word in peer.name for word in options.peer or [""])]
-    print(
-        "\n".join([*machine.describe(), f"rotel     {described(rotel())}", _about(settings, options.runs)]), flush=True
-    )
+    found = [peer for peer in candidates() if any(word in peer.name for word in options.peer or [""])]
+    print("\n".join([*machine.describe(), *_versions(), _about(settings, options.runs)]), flush=True)
     with tempfile.TemporaryDirectory(prefix="bench") as directory:
         scratch = Path(directory)
         with Upstream(settings.cores[1], scratch) as upstream:
@@ -102,14 +102,19 @@ def main(argv: Sequence[str]) -> int:
     return 1 if bench.progress.failures or lost else 0
 
 
+def _versions() -> list[str]:
+    """Of the peers."""
+    return [f"peer      {peer.name}: {described(peer)}" for peer in PEERS]
+
+
 def _about(settings: Settings, runs: int) -> str:
     own, others = settings.cores
-    ours = "TCP, as rotel does" if settings.tcp else "its unix socket; rotel has none and listens on TCP (--tcp: both)"
+    ours = "TCP" if settings.tcp else "their unix sockets; rotel has none and listens on TCP (--tcp: all do)"
     warning = "\nwarning   one core for all: figures hold, waiting does not" if own == others else ""
     return (
         f"run       {runs} runs of {settings.seconds} s, {settings.connections} connections in a closed loop\n"
         f"cores     the peer on {own}; generator and sink on {others}\n"
-        f"inspan    listens on {ours}{warning}"
+        f"peers     listen on {ours}{warning}"
     )
 
 
@@ -118,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of load in each run (default: %(default)s)")
     parser.add_argument("--connections", type=int, default=CONNECTIONS, help="default: %(default)s")
-    parser.add_argument("--tcp", action="store_true", help="inspan too is posted to over TCP")
+    parser.add_argument("--tcp", action="store_true", help="who has a unix socket too is posted to over TCP")
     parser.add_argument("--shape", action="append", choices=[shape.name for shape in SHAPES], help="only this; repeat")
     parser.add_argument("--peer", action="append", metavar="WORD", help="only peers with WORD in their name; repeat")
     return parser

@@ -3,7 +3,6 @@
 from bench.bodies import SHAPES
 from bench.floor import Floor
 from bench.goals import Figures, Quiets, goals
-from bench.peers import LINGER
 from bench.table import mebibytes, median, percent, spread, table
 from bench.throughput import Figure
 
@@ -24,7 +23,7 @@ def report(figures: Figures, quiets: Quiets, floors: list[Floor]) -> str:
         table(
             "Goals",
             ("", "median", "lowest – highest", "goal", "reached"),
-            [goal.row() for goal in goals(figures, quiets, LINGER)],
+            [goal.row() for goal in goals(figures, quiets)],
         ),
     ]
     return "\n".join(tables)
@@ -84,4 +83,4 @@ def _quiet(quiets: Quiets) -> str:
                 spread(latencies, ".1f", 1e3),
             ]
         )
-    return table("Start, rest, and a single span on its way (linger: inspan 100 ms, rotel 200 ms)", head, rows)
+    return table("Start, rest, and a single span on its way (linger: inspan 100 ms, the others 200 ms)", head, rows)

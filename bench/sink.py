@@ -25,8 +25,8 @@ TAKEN: Final = ok(kind=b"application/x-protobuf")  # an empty answer of that typ
 
 
 class Seen(msgspec.Struct):
-    """Since the last /forget. Bytes: as sent, and inflated. first, last: of the posts, 0 before the first. stamps: by
-    trace_id. Times: CLOCK_MONOTONIC in ns."""
+    """Since the last /forget. Bytes: as sent, and inflated. connections: that had posts. first, last: of the
+    posts, 0 before the first. stamps: by trace_id. Times: CLOCK_MONOTONIC in ns."""
 
     posts: int = 0
     spans: int = 0
@@ -45,13 +45,10 @@ class Books:
 
     def __init__(self) -> None:
         self.seen = Seen()
+        self.used: set[int] = set()
 
     def __repr__(self) -> str:
         return f"<Books {self.seen.posts} posts {self.seen.spans} spans>"
-
-    def connected(self) -> None:
-        """Count a connection."""
-        self.seen.connections += 1
 
     def respond(self, request: Request) -> tuple[bytes, float]:
         """See Respond."""
@@ -59,7 +56,10 @@ class Books:
             return ok(msgspec.json.encode(self.seen)), 0
         if request.url == b"/forget":
             self.seen = Seen()
+            self.used.clear()
         else:
+            self.used.add(request.connection)
+            self.seen.connections = len(self.used)
             self.enter(request.url, request.body, request.encoding)
         return TAKEN, 0
 
@@ -104,4 +104,4 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="bench.sink")
     parser.add_argument("--unix", help="a socket's path; default: a free TCP port, which is printed")
     books = Books()
-    uvloop.run(serve(lambda: Connection(books.respond, books.connected), parser.parse_args().unix))
+    uvloop.run(serve(lambda: Connection(books.respond), parser.parse_args().unix))

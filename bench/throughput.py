@@ -8,8 +8,11 @@ from typing import Final
 import msgspec
 
 from bench.bodies import Shape
+from bench.candidates import Candidate
 from bench.load import Load
-from bench.peers import Peer, Place, Running, inherited
+from bench.peers.peer import Running
+from bench.peers.starting import inherited
+from bench.place import Place
 from bench.process import Process
 from bench.sink import Seen
 from bench.upstream import Upstream
@@ -53,7 +56,9 @@ class Figure(msgspec.Struct, frozen=True):
         return self.load.spans - self.delivered
 
 
-def measure(peer: Peer, shape: Shape, bodies: Path, place: Place, upstream: Upstream, settings: Settings) -> Figure:
+def measure(
+    peer: Candidate, shape: Shape, bodies: Path, place: Place, upstream: Upstream, settings: Settings
+) -> Figure:
     """Start the peer, load it, wait until it holds nothing, end it. Raises Failed."""
     running = peer.start(place)
     with running.process, _generator(running, shape, bodies, place, settings) as generator:
@@ -79,7 +84,9 @@ def _generator(running: Running, shape: Shape, bodies: Path, place: Place, setti
     return Process(argv, settings.cores[1], place.scratch / "load.log", inherited(), asked=True)
 
 
-def _stretch(generator: Process, seconds: float, peer: Peer, running: Running, upstream: Upstream) -> tuple[Load, Seen]:
+def _stretch(
+    generator: Process, seconds: float, peer: Candidate, running: Running, upstream: Upstream
+) -> tuple[Load, Seen]:
     """Load, and what came of it when the last span had arrived."""
     upstream.forget()
     answer = generator.ask(str(seconds), seconds + STARTING)
