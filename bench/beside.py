@@ -11,8 +11,8 @@ from bench.acks import Stretch
 from bench.bodies import Shape
 from bench.copies import STARTED
 from bench.durable import Settings, destination, generator, load
-from bench.peers import Peer, Place, inspan
-from bench.throughput import WARM
+from bench.place import Place, inspan
+from bench.throughput import WARM, Candidate
 from bench.traced import destination as upserts_destination
 from bench.upstream import UpsertsUpstream, Upstream
 
@@ -41,9 +41,9 @@ class Figure(msgspec.Struct, frozen=True):
 
 def relay(shape: Shape, bodies: Path, place: Place, upstream: Upstream, settings: Settings) -> Figure:
     """OTLP, not compressed: what the disk costs shows more. The load is that of the scenario `relay`. Raises Failed."""
-    peer = Peer("inspan", lambda place: inspan(place, destination(place.upstream, "none")))
+    candidate = Candidate("inspan", lambda place: inspan(place, destination(place.upstream, "none")))
     how = throughput.Settings(settings.seconds, RELAYED, settings.cores, tcp=False)
-    found = throughput.measure(peer, shape, bodies, place, upstream, how)
+    found = throughput.measure(candidate, shape, bodies, place, upstream, how)
     return Figure(found.load.spans, found.own, found.wall, found.peak, found.disk, found.load.refused, found.lost)
 
 

@@ -19,10 +19,11 @@ class Failed(Exception):
 
 
 class Process:
-    """A started process and its children. `with` ends it. asked: it answers questions, see `ask`."""
+    """A started process and its children. `with` ends it. core: None for where we may run. asked: it answers questions,
+    see `ask`."""
 
     def __init__(
-        self, argv: Sequence[str], core: int, log: Path, environ: Mapping[str, str], *, asked: bool = False
+        self, argv: Sequence[str], core: int | None, log: Path, environ: Mapping[str, str], *, asked: bool = False
     ) -> None:
         self.name = " ".join(argv)[:60]
         self.log = log
@@ -127,8 +128,11 @@ def cores() -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def _pinned(core: int) -> Iterator[None]:
-    """What starts in here inherits the core, and so do its threads: a runtime counts the cores it may use."""
+def _pinned(core: int | None) -> Iterator[None]:
+    """What starts in here inherits the core, and so do its threads: a runtime counts what it may use. None: ours."""
+    if core is None:
+        yield
+        return
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:

@@ -30,8 +30,8 @@ ANSWERS: Final = {
 
 
 class Seen(msgspec.Struct):
-    """Since the last /forget. Bytes: as sent, and inflated. first, last: of the posts, 0 before the first. stamps: by
-    trace_id. Times: CLOCK_MONOTONIC in ns."""
+    """Since the last /forget. Bytes: as sent, and inflated. connections: that had posts. first, last: of the
+    posts, 0 before the first. stamps: by trace_id. Times: CLOCK_MONOTONIC in ns."""
 
     posts: int = 0
     spans: int = 0
@@ -51,13 +51,10 @@ class Books:
     def __init__(self) -> None:
         self.seen = Seen()
         self.answer = TAKEN
+        self.used: set[int] = set()
 
     def __repr__(self) -> str:
         return f"<Books {self.seen.posts} posts {self.seen.spans} spans>"
-
-    def connected(self) -> None:
-        """Count a connection."""
-        self.seen.connections += 1
 
     def respond(self, request: Request) -> tuple[bytes, float]:
         """See Respond."""
@@ -65,10 +62,13 @@ class Books:
             return ok(msgspec.json.encode(self.seen)), 0
         if request.url == b"/forget":
             self.seen = Seen()
+            self.used.clear()
         elif request.url in ANSWERS:
             self.answer = ANSWERS[request.url]
         else:
             if self.answer is not DOWN:
+                self.used.add(request.connection)
+                self.seen.connections = len(self.used)
                 self.enter(request.url, request.body, request.encoding)
             return self.answer, 0
         return TAKEN, 0
@@ -104,4 +104,4 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="bench.sink")
     parser.add_argument("--unix", help="a socket's path; default: a free TCP port, which is printed")
     books = Books()
-    uvloop.run(serve(lambda: Connection(books.respond, books.connected), parser.parse_args().unix))
+    uvloop.run(serve(lambda: Connection(books.respond), parser.parse_args().unix))

@@ -9,7 +9,8 @@ from typing import Final, Self
 
 import msgspec
 
-from bench.peers import inherited, malloc_settings
+from bench.peers.noop import MALLOC
+from bench.peers.starting import inherited
 from bench.process import Failed, Process
 from bench.rows import Account, Tally
 from bench.rows_sink import ANSWER
@@ -26,7 +27,7 @@ class Server:
 
     def __init__(self, module: str, core: int, scratch: Path, *options: str) -> None:
         argv = [sys.executable, "-m", module, *options]
-        self.process = Process(argv, core, scratch / f"{module}.log", inherited() | malloc_settings(argv), asked=True)
+        self.process = Process(argv, core, scratch / f"{module}.log", inherited() | MALLOC, asked=True)
         self.port = int(self.process.ask("", PATIENCE))
         self.url = f"http://127.0.0.1:{self.port}"
 

@@ -42,8 +42,8 @@ def _plan(scenario: Scenario, options: argparse.Namespace, *, quick: bool) -> Pl
     cases = [case for case in wanted if any(word in case.name for word in options.case or [""])]
     named = [name for name in scenario.systems if any(word in name for word in options.system or [""])]
     systems, missing = found(tuple(named))
-    if missing:
-        print(f"{scenario.name}: without {', '.join(missing)}, which cannot be had here", flush=True)
+    for why in missing:
+        print(f"{scenario.name}: without {why}", flush=True)
     return Plan(scenario, cases, systems, options.runs, options.attempts)
 
 

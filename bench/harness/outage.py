@@ -8,15 +8,16 @@ from bench.harness.relayed import upstream_saw
 from bench.harness.row import Measures
 from bench.harness.settings import Case
 from bench.harness.stage import Stage
-from bench.harness.systems import System
+from bench.harness.systems import start
+from bench.peers.peer import Peer
 
 
-def outage(stage: Stage, system: System, case: Case) -> Measures:
+def outage(stage: Stage, system: Peer, case: Case) -> Measures:
     """Start it, load it at a rate while the upstream answers 503 for x seconds, wait for all of it. Raises Failed."""
     assert case.load.rate is not None
     place = stage.place()
     stage.upstream.forget()
-    running = system.start(place, case)
+    running = start(system, place, case)
     with running.process as process, pacer(stage, running, case, place.scratch / "pacing.log") as posting:
         watch, began, own = stage.watch(process, posting), time.monotonic(), process.cpu()
         stage.upstream.answer("down")

@@ -6,10 +6,11 @@ from bench.harness.row import Measures
 from bench.harness.settings import Case
 from bench.harness.stage import Stage
 from bench.harness.started import started
-from bench.harness.systems import System
+from bench.harness.systems import start
+from bench.peers.peer import Peer
 
 
-def overloaded(stage: Stage, system: System, case: Case) -> Measures:
+def overloaded(stage: Stage, system: Peer, case: Case) -> Measures:
     """Start it, post x times the bytes that it may hold while the upstream answers 503, kill it. Raises Failed.
 
     x 0: it is left alone. Nothing is taken out of what it holds, so that its peak is that of its bounds.
@@ -19,11 +20,13 @@ def overloaded(stage: Stage, system: System, case: Case) -> Measures:
     place = stage.place()
     stage.upstream.answer("down")
     try:
-        running = system.start(place, case)
+        running = start(system, place, case)
         with running.process as process, pacer(stage, running, case, place.scratch / "pacing.log") as posting:
             idle, watch = process.memory("VmRSS"), stage.watch(process, posting)
             own = process.cpu()
-            posts = case.x * case.settings.queue_bytes / (case.load.spans * case.load.span_bytes)
+            held = case.settings.queue_bytes
+            assert held is not None
+            posts = case.x * held / (case.load.spans * case.load.span_bytes)
             load = ask(posting, Pace(posts / stage.seconds, stage.seconds))
             found = written_down(load, Measures(idle=idle, ready=running.ready))
             found.cpu, found.wall = process.cpu() - own, load.wall

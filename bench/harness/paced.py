@@ -12,9 +12,10 @@ from bench.harness.relayed import generator, upstream_saw
 from bench.harness.row import Measures
 from bench.harness.settings import Case
 from bench.harness.stage import Stage
-from bench.harness.systems import System
+from bench.harness.systems import start
 from bench.load import Load
-from bench.peers import Running, inherited
+from bench.peers.peer import Peer, Running
+from bench.peers.starting import inherited
 from bench.process import Failed, Process
 from bench.quantile import quantile
 from bench.throughput import STARTING, WARM
@@ -24,10 +25,10 @@ AT_ONCE: Final = 16  # connections, where capacity is measured
 GRACE: Final = 40.0  # s over the load's own time: the generator's patience for an answer, twice
 
 
-def paced(stage: Stage, system: System, case: Case) -> Measures:
+def paced(stage: Stage, system: Peer, case: Case) -> Measures:
     """Start it, load it at a rate, wait until it holds nothing, end it. Raises Failed."""
     place = stage.place(MARKS)
-    running = system.start(place, case)
+    running = start(system, place, case)
     with running.process:
         rate = rate_of(stage, running, case, place.scratch)
         with pacer(stage, running, case, place.scratch / "pacing.log") as posting:
@@ -86,7 +87,7 @@ def arrived(load: Paced, stamps: dict[str, int], found: Measures) -> None:
         found.arrival_p50, found.arrival_p99 = quantile(took, 0.5), quantile(took, 0.99)
 
 
-def _stretch(stage: Stage, system: System, posting: Process, pace: Pace) -> Paced:
+def _stretch(stage: Stage, system: Peer, posting: Process, pace: Pace) -> Paced:
     stage.upstream.forget()
     load = ask(posting, pace)
     if system.delivers:

@@ -20,9 +20,10 @@ from bench.harness.command import RESULTS
 from bench.harness.relayed import generator
 from bench.harness.settings import Case
 from bench.harness.stage import Stage
-from bench.harness.systems import LIMIT, OURS, SYSTEMS
+from bench.harness.systems import LIMIT, OURS, SYSTEMS, start
 from bench.load import Load
-from bench.peers import Running, inherited
+from bench.peers.peer import Running
+from bench.peers.starting import inherited
 from bench.process import Failed, Process, cores
 from bench.scenarios.relay import SCENARIO
 from bench.throughput import STARTING, WARM
@@ -62,7 +63,7 @@ def main(argv: Sequence[str]) -> int:
 def looked_at(stage: Stage, spy: Path, name: str, case: Case) -> Counter[str]:
     """Samples by stack, outermost frame first. Raises Failed."""
     place = stage.place()
-    running = SYSTEMS[name].start(place, case)
+    running = start(SYSTEMS[name], place, case)
     with (
         running.process,
         generator(stage, running, case, stage.bodies(case.load), place.scratch / "load.log") as posting,

@@ -9,18 +9,19 @@ import msgspec
 from bench.harness.row import Measures
 from bench.harness.settings import Case
 from bench.harness.stage import Stage
-from bench.harness.systems import System
+from bench.harness.systems import start
 from bench.load import Load
-from bench.peers import Running, inherited
+from bench.peers.peer import Peer, Running
+from bench.peers.starting import inherited
 from bench.process import Process
 from bench.sink import Seen
 from bench.throughput import STARTING, WARM, wait_for_quiet
 
 
-def relayed(stage: Stage, system: System, case: Case) -> Measures:
+def relayed(stage: Stage, system: Peer, case: Case) -> Measures:
     """Start it, load it, wait until it holds nothing, end it. The first stretch is thrown away. Raises Failed."""
     bodies, place = stage.bodies(case.load), stage.place()
-    running = system.start(place, case)
+    running = start(system, place, case)
     with running.process, generator(stage, running, case, bodies, place.scratch / "load.log") as posting:
         _stretch(stage, system, running, posting, WARM)
         watch = stage.watch(running.process, posting)
@@ -54,7 +55,7 @@ def upstream_saw(seen: Seen, acknowledged: int | None, found: Measures) -> Measu
     return found
 
 
-def _stretch(stage: Stage, system: System, running: Running, posting: Process, seconds: float) -> tuple[Load, Seen]:
+def _stretch(stage: Stage, system: Peer, running: Running, posting: Process, seconds: float) -> tuple[Load, Seen]:
     """Load, and what came of it when the last span had arrived."""
     stage.upstream.forget()
     load = msgspec.json.decode(posting.ask(str(seconds), seconds + STARTING), type=Load)

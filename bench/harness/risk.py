@@ -58,9 +58,10 @@ def _encoding(case: Case, found: Measures) -> str:
 
 
 def _batches(case: Case, found: Measures) -> str:
-    most = found.most_spans
-    over = most is not None and most > case.settings.batch_spans
-    return f"it sent {most:,} spans in one request, over the {case.settings.batch_spans:,} asked for" if over else ""
+    seen, asked = found.most_spans, case.settings.batch_spans
+    if seen is None or asked is None or seen <= asked:
+        return ""
+    return f"it sent {seen:,} spans in one request, over the {asked:,} asked for"
 
 
 def _turned(_: Case, found: Measures) -> str:

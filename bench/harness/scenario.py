@@ -9,7 +9,7 @@ from bench.harness.risk import Risk
 from bench.harness.row import Measures, Row
 from bench.harness.settings import Case
 from bench.harness.stage import Stage
-from bench.harness.systems import System
+from bench.peers.peer import Peer
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -43,7 +43,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     cases: tuple[Case, ...]
     quick: tuple[str, ...]
     systems: tuple[str, ...]
-    run: Callable[[Stage, System, Case], Measures]
+    run: Callable[[Stage, Peer, Case], Measures]
     figures: tuple[Figure, ...]
     risks: tuple[Risk, ...]
     goals: tuple[Goal, ...] = ()

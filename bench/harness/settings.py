@@ -1,23 +1,15 @@
 """What every system is given alike, and what it is loaded with."""
 
+from typing import Final
+
 import msgspec
 
+from bench.peers.settings import Settings
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a relay sends. The bounds are inspan's defaults; who cannot be told one of them says so in its results.
-
-    linger: seconds that a span waits for company. queue_bytes: of what is held at most. spool: inspan's mode, None for
-    none. keepalive: seconds that an idle connection is kept.
-    """
-
-    compression: str = "gzip"
-    batch_spans: int = 2000
-    batch_bytes: int = 4 << 20
-    linger: float = 0.1
-    queue_bytes: int = 64 << 20
-    concurrency: int = 8
-    spool: str | None = None
-    keepalive: float = 15.0
+# inspan's defaults; a peer that cannot be told one of them is named with it in the results.
+GIVEN: Final = Settings(
+    batch_spans=2000, batch_bytes=4 << 20, linger=0.1, queue_bytes=64 << 20, concurrency=8, keepalive=15.0
+)
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,4 +32,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     x: float
     load: Load = Load()
-    settings: Settings = Settings()
+    settings: Settings = GIVEN
+
+
+def given(**changed: object) -> Settings:
+    """What every system is given, but for these."""
+    return msgspec.structs.replace(GIVEN, **changed)

@@ -11,7 +11,7 @@ from bench.bodies import Shape, write
 from bench.harness import cores
 from bench.harness.row import Measures
 from bench.harness.settings import Load
-from bench.peers import Place
+from bench.place import Place
 from bench.process import Process
 from bench.upstream import Upstream
 

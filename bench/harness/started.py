@@ -6,15 +6,16 @@ from typing import Final
 from bench.harness.row import Measures
 from bench.harness.settings import Case
 from bench.harness.stage import Stage
-from bench.harness.systems import System
+from bench.harness.systems import start
+from bench.peers.peer import Peer
 
 IDLE: Final = 1.0  # s after it accepts connections: what the start allocated and needs no more may be gone by then
 
 
-def started(stage: Stage, system: System, case: Case) -> Measures:
+def started(stage: Stage, system: Peer, case: Case) -> Measures:
     """Start it, wait, look, end it. Raises Failed."""
     watch = stage.watch()
-    running = system.start(stage.place(), case)
+    running = start(system, stage.place(), case)
     with running.process as process:
         time.sleep(IDLE)
         found = Measures(ready=running.ready, idle=process.memory("VmRSS"), peak=process.memory("VmHWM"))

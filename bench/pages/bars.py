@@ -6,7 +6,7 @@ from bench.harness.systems import NOTHING
 from bench.pages.medians import Median, Taken
 from bench.pages.svg import COLOURS, WIDTH, picture, short, text, whisker
 
-NAMES: Final = 130  # px for the systems' names
+NAMES: Final = 180  # px for the systems' names
 VALUES: Final = 90  # px for the numbers at the end
 BAR, GROUP, TOP = 18, 34, 40  # px: of a bar, of what is above a group, above all
 

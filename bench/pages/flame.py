@@ -16,7 +16,7 @@ LEAST: Final = 0.7  # px; what is narrower cannot be seen
 LETTER: Final = 6.2  # px, of small text
 OURS: Final = re.compile(r"\(inspan_collector/(\w+)")
 LOOP: Final = "the loop and its sockets"
-LIMIT: Final = re.compile(r"\(bench/harness/limit\)")
+LIMIT: Final = re.compile(r"\(bench/peers/limit\)")
 
 
 class Frame(msgspec.Struct):

@@ -8,7 +8,7 @@ from bench.harness.systems import NOTHING
 from bench.pages.medians import Median, Taken
 from bench.pages.svg import COLOURS, WIDTH, line, picture, short, text, whisker
 
-LEFT, RIGHT, TOP, BOTTOM, HEIGHT = 64, 120, 44, 56, 360  # px
+LEFT, RIGHT, TOP, BOTTOM, HEIGHT = 64, 190, 44, 56, 360  # px
 WIDE: Final = 30  # from the least to the most; beyond it equal steps are equal factors
 DASHES: Final = ("", "7 4", "2 3", "9 3 2 3", "12 4", "1 5")
 APART: Final = 14  # px between two names at the end of lines

@@ -4,6 +4,7 @@ from bench.harness.paced import paced
 from bench.harness.risk import PACED
 from bench.harness.scenario import COST, PEAK, Scenario
 from bench.harness.settings import Case, Load
+from bench.harness.systems import COLLECTOR, OURS, ROTEL
 from bench.scenarios.growth import CORE
 
 AGENTS = (1, 10, 100, 1000)
@@ -18,7 +19,7 @@ SCENARIO = Scenario(
         for many in AGENTS
     ),
     quick=("1,000",),
-    systems=("inspan", "rotel", "otelcol"),
+    systems=(OURS, ROTEL, COLLECTOR),
     run=paced,
     figures=(CORE, COST, PEAK),
     risks=PACED,

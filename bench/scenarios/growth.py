@@ -4,6 +4,7 @@ from bench.harness.paced import paced
 from bench.harness.risk import PACED
 from bench.harness.scenario import COST, PEAK, Figure, Scenario
 from bench.harness.settings import Case, Load
+from bench.harness.systems import COLLECTOR, OURS, ROTEL
 from bench.scenarios.latency import SHARES
 
 CORE = Figure(
@@ -22,7 +23,7 @@ SCENARIO = Scenario(
     "seconds before. At little load batches are small, and a span pays for a larger part of its request.",
     cases=tuple(Case(name=f"{share:.0%}", x=share * 100, load=Load(share=share)) for share in SHARES),
     quick=("1%", "50%"),
-    systems=("inspan", "rotel", "otelcol"),
+    systems=(OURS, ROTEL, COLLECTOR),
     run=paced,
     figures=(COST, CORE, PEAK),
     risks=PACED,

@@ -4,6 +4,7 @@ from bench.harness.paced import paced
 from bench.harness.risk import PACED
 from bench.harness.scenario import Figure, Scenario
 from bench.harness.settings import Case, Load
+from bench.harness.systems import COLLECTOR, OURS, ROTEL
 
 SHARES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9)
 
@@ -16,7 +17,7 @@ SCENARIO = Scenario(
         Case(name=f"{share:.0%}", x=share * 100, load=Load(spans=10, connections=64, share=share)) for share in SHARES
     ),
     quick=("1%", "90%"),
-    systems=("inspan", "rotel", "otelcol"),
+    systems=(OURS, ROTEL, COLLECTOR),
     run=paced,
     figures=(
         Figure(

@@ -4,6 +4,7 @@ from bench.harness.overloaded import overloaded
 from bench.harness.risk import MACHINE, SCHEDULE
 from bench.harness.scenario import PEAK, Figure, Goal, Scenario
 from bench.harness.settings import Case, Load
+from bench.harness.systems import COLLECTOR, OURS, ROTEL
 
 KILOBYTES = Load(spans=100, span_bytes=1000)
 
@@ -19,10 +20,10 @@ SCENARIO = Scenario(
         Case(name="twice the queue", x=2, load=KILOBYTES),
     ),
     quick=("twice the queue",),
-    systems=("inspan", "rotel", "otelcol"),
+    systems=(OURS, ROTEL, COLLECTOR),
     run=overloaded,
     figures=(PEAK, Figure("posts that were refused", "posts", lambda row: row.found.refused, less=True)),
     risks=(*MACHINE, SCHEDULE),
-    goals=(Goal("twice the queue", "rotel", 1), Goal("twice the queue", "otelcol", 1)),
+    goals=(Goal("twice the queue", ROTEL, 1), Goal("twice the queue", COLLECTOR, 1)),
     seconds=6.0,
 )

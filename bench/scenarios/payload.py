@@ -4,6 +4,7 @@ from bench.harness.relayed import relayed
 from bench.harness.risk import RELAYING
 from bench.harness.scenario import COST, PEAK, SPEED, Goal, Scenario
 from bench.harness.settings import Case, Load
+from bench.harness.systems import COLLECTOR, LIMIT, NOTHING, OURS, ROTEL
 
 SHAPES = ((100, 400), (100, 1_000), (100, 10_000), (10, 100_000))  # spans a request, bytes a span
 
@@ -22,11 +23,9 @@ SCENARIO = Scenario(
         Case(name=name(*shape), x=shape[1], load=Load(spans=shape[0], span_bytes=shape[1])) for shape in SHAPES
     ),
     quick=(name(100, 10_000),),
-    systems=("inspan", "rotel", "otelcol", "limit loop", "no-op"),
+    systems=(OURS, ROTEL, COLLECTOR, LIMIT, NOTHING),
     run=relayed,
     figures=(SPEED, COST, PEAK),
     risks=RELAYING,
-    goals=tuple(
-        Goal(name(*shape), peer, 2) for shape in ((100, 10_000), (10, 100_000)) for peer in ("rotel", "otelcol")
-    ),
+    goals=tuple(Goal(name(*shape), peer, 2) for shape in ((100, 10_000), (10, 100_000)) for peer in (ROTEL, COLLECTOR)),
 )

@@ -4,6 +4,7 @@ from bench.harness.outage import outage
 from bench.harness.risk import BOOKS, MACHINE, REFUSALS, SCHEDULE
 from bench.harness.scenario import PEAK, Figure, Scenario
 from bench.harness.settings import Case, Load
+from bench.harness.systems import COLLECTOR, OURS, ROTEL
 
 STEADY = Load(spans=10, span_bytes=1000, rate=50)  # 30 MB in a minute: half of the queue
 
@@ -13,7 +14,7 @@ SCENARIO = Scenario(
     how="50 posts a second of 10 spans of 1 KB, while the upstream answers 503; then it takes everything again.",
     cases=tuple(Case(name=f"{seconds} s", x=seconds, load=STEADY) for seconds in (5, 60)),
     quick=("5 s",),
-    systems=("inspan", "rotel", "otelcol"),
+    systems=(OURS, ROTEL, COLLECTOR),
     run=outage,
     figures=(
         Figure("until all was upstream", "s", lambda row: row.found.recovered, less=True, show=",.1f"),

@@ -4,6 +4,7 @@ from bench.harness.relayed import relayed
 from bench.harness.risk import RELAYING
 from bench.harness.scenario import COST, PEAK, SPEED, Goal, Scenario
 from bench.harness.settings import Case, Load
+from bench.harness.systems import COLLECTOR, LIMIT, NOTHING, OURS, ROTEL
 
 SIZES = (1, 10, 100, 512)  # spans a request; 512 is what OpenTelemetry's batch processors post
 
@@ -14,15 +15,15 @@ SCENARIO = Scenario(
     "others have none and listen on TCP. The system has a core to itself, generator and sink share the other.",
     cases=tuple(Case(name=f"{spans} x 360 B", x=spans, load=Load(spans=spans)) for spans in SIZES),
     quick=("1 x 360 B", "100 x 360 B"),
-    systems=("inspan", "rotel", "otelcol", "limit loop", "no-op"),
+    systems=(OURS, ROTEL, COLLECTOR, LIMIT, NOTHING),
     run=relayed,
     figures=(SPEED, COST, PEAK),
     risks=RELAYING,
     goals=(
-        Goal("100 x 360 B", "rotel", 7),
-        Goal("100 x 360 B", "otelcol", 6),
-        Goal("100 x 360 B", "limit loop", 0.6),
-        Goal("1 x 360 B", "rotel", 1),
-        Goal("1 x 360 B", "otelcol", 1),
+        Goal("100 x 360 B", ROTEL, 7),
+        Goal("100 x 360 B", COLLECTOR, 6),
+        Goal("100 x 360 B", LIMIT, 0.6),
+        Goal("1 x 360 B", ROTEL, 1),
+        Goal("1 x 360 B", COLLECTOR, 1),
     ),
 )

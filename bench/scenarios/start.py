@@ -4,6 +4,7 @@ from bench.harness.risk import MACHINE
 from bench.harness.scenario import Figure, Scenario
 from bench.harness.settings import Case
 from bench.harness.started import started
+from bench.harness.systems import COLLECTOR, LIMIT, OURS, ROTEL
 
 SCENARIO = Scenario(
     name="start",
@@ -11,7 +12,7 @@ SCENARIO = Scenario(
     how="From exec until it accepts a connection; memory a second later, with nothing posted.",
     cases=(Case(name="start", x=0),),
     quick=("start",),
-    systems=("inspan", "rotel", "otelcol", "limit loop"),
+    systems=(OURS, ROTEL, COLLECTOR, LIMIT),
     run=started,
     figures=(
         Figure("ready after exec", "ms", lambda row: row.found.ready, less=True, scale=1e3),

@@ -6,9 +6,11 @@ from bench.harness.paced import paced
 from bench.harness.risk import PACED
 from bench.harness.row import Measures
 from bench.harness.scenario import COST, PEAK, Figure, Scenario
-from bench.harness.settings import Case, Load, Settings
+from bench.harness.settings import GIVEN, Case, Load, given
 from bench.harness.stage import Stage
-from bench.harness.systems import System
+from bench.harness.systems import OURS
+from bench.peers.peer import Peer
+from bench.peers.settings import Settings
 
 STEADY = Load(spans=1, span_bytes=1000, connections=16, rate=500)
 CLOSING = "upstream keeps no connection"
@@ -23,7 +25,7 @@ OPENED = Figure("connections opened", "in a run", lambda row: row.found.connecti
 SPOOLS = ("overflow", "always")
 
 
-def run(stage: Stage, system: System, case: Case) -> Measures:
+def run(stage: Stage, system: Peer, case: Case) -> Measures:
     """A steady load; in one case the upstream closes each connection behind its answer."""
     stage.upstream.answer("closed" if CLOSING in case.name else "kept")
     try:
@@ -36,7 +38,7 @@ def _case(name: str, x: int, settings: Settings, load: Load = STEADY) -> Case:
     return Case(name=name, x=x, settings=settings, load=load)
 
 
-NO_LINGER = Settings(linger=0)
+NO_LINGER = given(linger=0)
 FULL = msgspec.structs.replace(STEADY, spans=100, span_bytes=360, rate=1000)
 
 SCENARIO = Scenario(
@@ -44,15 +46,15 @@ SCENARIO = Scenario(
     asks="What is each thing worth that can be switched off?",
     how="500 posts a second of one span of 1 KB, and one thing changed; of a spool, 1,000 posts of 100 x 360 B.",
     cases=(
-        _case("as it comes", 0, Settings()),
+        _case("as it comes", 0, GIVEN),
         _case("no linger", 1, NO_LINGER),
-        _case(CLOSING, 2, Settings()),
+        _case(CLOSING, 2, GIVEN),
         _case(f"no linger, {CLOSING}", 3, NO_LINGER),
-        _case("no spool", 4, Settings(), FULL),
-        *(_case(f"spool {mode}", 5 + at, Settings(spool=mode), FULL) for at, mode in enumerate(SPOOLS)),
+        _case("no spool", 4, GIVEN, FULL),
+        *(_case(f"spool {mode}", 5 + at, given(spool=mode), FULL) for at, mode in enumerate(SPOOLS)),
     ),
     quick=("as it comes", "no linger", f"no linger, {CLOSING}"),
-    systems=("inspan",),
+    systems=(OURS,),
     run=run,
     figures=(COST, ASKED, OPENED, PEAK),
     risks=PACED,

@@ -6,6 +6,7 @@ from bench.harness.risk import BOOKS, MACHINE
 from bench.harness.row import Machine, Measures, Row
 from bench.harness.scenario import SPEED, Goal, Scenario
 from bench.harness.settings import Case, Load
+from bench.harness.systems import NOTHING, OURS, ROTEL
 
 MACHINE_OF_TESTS = Machine(model="m", cores=2, kernel="k", python="p", libraries="l", commit="c", load=0.5)
 CASES = tuple(Case(name=f"{spans} spans", x=spans, load=Load(spans=spans)) for spans in (1, 100))
@@ -46,7 +47,7 @@ def scenario(run: Any = None, **changed: Any) -> Scenario:
         "how": "In turns.",
         "cases": CASES,
         "quick": ("1 spans",),
-        "systems": ("inspan", "rotel", "no-op"),
+        "systems": (OURS, ROTEL, NOTHING),
         "run": run,
         "figures": (SPEED,),
         "risks": (*MACHINE, BOOKS),

@@ -32,3 +32,13 @@ def test_while_it_is_down_nothing_counts_and_when_it_is_up_again_everything_does
     books.respond(Request(b"/answer/kept", "identity", b""))
     assert b"connection" not in books.respond(request)[0]
     assert books.seen.posts == 2
+
+
+def test_connections_with_posts_are_counted_and_those_that_only_ask_are_not() -> None:
+    books, body = Books(), one_span(bytes(16))
+    books.respond(Request(b"/seen", "identity", b"", 1))
+    for connection in (2, 2, 3):
+        books.respond(Request(b"/v1/traces", "identity", body, connection))
+    assert books.seen.connections == 2
+    books.respond(Request(b"/forget", "identity", b"", 1))
+    assert books.seen.connections == 0

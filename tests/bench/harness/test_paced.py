@@ -5,7 +5,7 @@ import pytest
 from bench.harness.outage import outage
 from bench.harness.overloaded import overloaded
 from bench.harness.paced import paced
-from bench.harness.settings import Case, Load, Settings
+from bench.harness.settings import Case, Load, given
 from bench.harness.stage import Stage
 from bench.harness.started import started
 from bench.harness.systems import LIMIT, OURS, SYSTEMS
@@ -47,7 +47,7 @@ def test_what_was_posted_in_an_outage_arrives_when_it_is_over() -> None:
 
 @pytest.mark.parametrize(("times", "refuses"), [(0.5, False), (2.0, True)])
 def test_posts_beyond_the_queue_are_refused_and_those_within_are_not(times: float, refuses: bool) -> None:
-    settings = Settings(queue_bytes=8 << 20, batch_bytes=1 << 20)
+    settings = given(queue_bytes=8 << 20, batch_bytes=1 << 20)
     load = Load(spans=100, span_bytes=1000, connections=4)
     with Stage(*cores(), 0.4) as stage:
         found = overloaded(stage, SYSTEMS[OURS], Case(name="c", x=times, load=load, settings=settings))

@@ -3,7 +3,7 @@
 import pytest
 from bench.harness.risk import BATCHES, BOOKS, CEILING, ENCODING, OTHERS, REFUSALS, STEAL, Risk, disturbances, oddities
 from bench.harness.row import Measures
-from bench.harness.settings import Case, Settings
+from bench.harness.settings import Case, given
 
 CASE = Case(name="c", x=1)
 
@@ -32,7 +32,7 @@ def test_a_risk_is_seen_where_it_is_there(risk: Risk, there: Measures, absent: M
 
 
 def test_what_was_not_compressed_is_right_where_nothing_was_to_be() -> None:
-    plain = Case(name="c", x=1, settings=Settings(compression="none"))
+    plain = Case(name="c", x=1, settings=given(compression="none"))
     assert not ENCODING.detect(plain, Measures(encodings="identity"))
     assert ENCODING.detect(plain, Measures(encodings="gzip"))
 

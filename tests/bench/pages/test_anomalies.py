@@ -1,5 +1,6 @@
 """What is odd is told with its evidence, and what is not is not."""
 
+from bench.harness.systems import NOTHING
 from bench.pages.anomalies import anomalies, reached
 from bench.pages.medians import Taken
 from tests.bench.made import row, runs, scenario
@@ -48,5 +49,5 @@ def test_lost_spans_are_told_once_a_system_and_case() -> None:
 
 def test_a_system_as_fast_as_nothing_shows_the_limit_of_the_harness() -> None:
     paced = {"cpu": 1.0, "load_wall": 1.0, "spans": 100}
-    rows = [row(found=paced, system=name, run=number) for name in ("inspan", "no-op") for number in range(5)]
+    rows = [row(found=paced, system=name, run=number) for name in ("inspan", NOTHING) for number in range(5)]
     assert "near its limit" in anomalies(Taken(scenario(), rows))[0]

@@ -3,6 +3,7 @@
 import xml.etree.ElementTree as ET
 
 import pytest
+from bench.harness.systems import NOTHING
 from bench.pages.bars import bars
 from bench.pages.lines import axis, lines
 from bench.pages.medians import Taken
@@ -12,7 +13,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 ROWS = [
     *runs("inspan", [100, 110, 120]),
     *runs("rotel", [50, 55, 60]),
-    *runs("no-op", [900, 900, 900]),
+    *runs(NOTHING, [900, 900, 900]),
     *runs("inspan", [1000, 1000, 1000], case=CASES[1].name),
 ]
 
