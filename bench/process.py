@@ -72,6 +72,12 @@ class Process:
         with self._alive():
             return sum(sum(map(int, _stat(pid)[CPU_FIELDS])) for pid in self.tree()) * TICK
 
+    def threads(self) -> dict[int, float]:
+        """CPU-seconds of each of its own threads so far, by id. Raises Failed where it has ended."""
+        with self._alive():
+            paths = Path(f"/proc/{self.popen.pid}/task").iterdir()
+            return {int(path.name): sum(map(int, _stat_of(path)[CPU_FIELDS][:2])) * TICK for path in paths}
+
     def written(self) -> int:
         """Bytes that it had written to disk so far; proc(5), io. Raises Failed where it has ended."""
         with self._alive():
@@ -142,7 +148,11 @@ def _pinned(core: int | None) -> Iterator[None]:
 
 
 def _stat(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return _stat_of(Path(f"/proc/{pid}"))
+
+
+def _stat_of(place: Path) -> list[str]:
+    return (place / "stat").read_text().rpartition(")")[2].split()
 
 
 def _status(pid: int, field: str) -> int:

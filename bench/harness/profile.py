@@ -1,7 +1,8 @@
 """Where the time of a relay goes: samples of its stacks under load, in a file of folded stacks a system.
 
-`python -m bench profile`. py-spy looks from outside, and at threads that run alone; it stops the process for each look,
-so that what was measured meanwhile is no figure.
+`python -m bench profile`. py-spy looks from outside, and stops the process for each look, so that what was measured
+meanwhile is no figure. It hardly sees threads that are in native code, as those are that compress: their part is what
+the kernel counted of their CPU time beside that of the loop's thread, as samples of one frame.
 """
 
 import argparse
@@ -34,7 +35,8 @@ SECONDS: Final = 8.0  # 2,000 looks: a part of one hundredth is known to a fifth
 SUFFIX: Final = ".folded"
 # An address is another in each run; counting references is inlined anywhere, and named for who did it first.
 NOISE: Final = ("0x", "Py_DECREF", "Py_XDECREF")
-WAITS: Final = ("PyThread_acquire_lock_timed", "pthread_cond_timedwait", "_queue_SimpleQueue_get")  # no CPU time
+LOOP: Final = "<module>"  # where the stacks of the first thread begin, which runs the loop
+THREADS: Final = "threads beside the loop"
 PLACE: Final = re.compile(
     r" \((?:.*?/)??((?:inspan(?:_collector)?|bench)/[\w/]+|[^/()]+)\.\w+(?::\d+)?\)$|(?: \(.*\))$"
 )
@@ -70,17 +72,28 @@ def looked_at(stage: Stage, spy: Path, name: str, case: Case) -> Counter[str]:
     ):
         posting.ask(str(WARM), WARM + STARTING)
         posting.tell(str(stage.seconds))
+        before = running.process.threads()
         raw = _spy(spy, running, stage, place.scratch / "stacks")
+        beside = beside_the_loop(running.pid, before, running.process.threads())
         msgspec.json.decode(posting.hear(stage.seconds + STARTING), type=Load)
-    return folded(raw.splitlines())
+    stacks = folded(raw.splitlines())
+    stacks[THREADS] = round(stacks.total() * beside)
+    return +stacks
+
+
+def beside_the_loop(loop: int, before: dict[int, float], after: dict[int, float]) -> float:
+    """CPU time of all other threads, as a share of that of the loop's. By thread: seconds."""
+    took = {thread: seconds - before.get(thread, 0.0) for thread, seconds in after.items()}
+    own = took.pop(loop)
+    return sum(took.values()) / own if own else 0.0
 
 
 def folded(lines: Sequence[str]) -> Counter[str]:
-    """py-spy's lines, alike frames as one: without line numbers, and without the places where things are installed."""
+    """py-spy's lines of the loop's thread, alike frames as one: without line numbers and places of a machine."""
     stacks: Counter[str] = Counter()
     for line in lines:
         stack, _, count = line.rpartition(" ")
-        if any(wait in stack for wait in WAITS):
+        if not any(frame.startswith(LOOP) for frame in stack.split(";")):
             continue
         stacks[";".join(_frames(stack))] += int(count)
     return stacks

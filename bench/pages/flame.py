@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from bench.harness.profile import THREADS
 from bench.pages.svg import COLOURS, WIDTH, picture, text
 
 ROW: Final = 17  # px of a frame
@@ -58,6 +59,8 @@ def rooms(stacks: Counter[tuple[str, ...]]) -> list[tuple[str, float]]:
 
 def room(stack: tuple[str, ...]) -> str:
     """Of the innermost frame that is ours; what runs the sidecar is above all of them, and is none."""
+    if stack[0] == THREADS:
+        return THREADS
     for name in reversed(stack):
         found = OURS.search(name)
         if found and found.group(1) not in ("cli", "__main__"):

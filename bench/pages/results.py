@@ -9,12 +9,12 @@ from typing import Final
 from bench.harness.command import RESULTS
 from bench.harness.profile import SUFFIX
 from bench.harness.row import Measures, Row, read
-from bench.harness.scenario import Figure
+from bench.harness.scenario import COST, Figure
 from bench.pages import flame
 from bench.pages.anomalies import anomalies, reached
 from bench.pages.bars import bars
 from bench.pages.lines import lines
-from bench.pages.medians import Taken
+from bench.pages.medians import Median, Taken
 from bench.scenarios import SCENARIOS
 
 BENCH: Final = RESULTS.parent
@@ -26,6 +26,11 @@ brackets. CPU and memory are those of a system's whole tree of processes, from t
 clock starts, a stretch of load is thrown away; systems take turns; and what was acknowledged is compared with what the
 sink received, in each run.
 """
+PROFILED: Final = """Samples of the stacks of the loop's thread at 100 x 360 B, by the room whose work was done; what a
+room calls outside of ours is in its share. inspan compresses large bodies in threads beside the loop, and their part is
+what the kernel counted of their CPU time. While it is looked at a process is slower, so that this is no figure.
+"""
+PRICED: Final = ("relay", "100 x 360 B")  # the case whose cost stands for a system
 
 
 def main(argv: Sequence[str]) -> int:
@@ -55,6 +60,7 @@ def page(taken: Sequence[Taken]) -> Iterator[str]:
     yield from _machines([row for each in taken for row in each.rows])
     yield "\n## Goals\n"
     yield from _goals(taken)
+    yield from _priced(taken)
     yield "\n## Anomalies\n"
     for each in taken:
         yield from (f"* {each.scenario.name}: {words}" for words in anomalies(each))
@@ -66,8 +72,7 @@ def _profiles(profiles: dict[str, Counter[tuple[str, ...]]]) -> Iterator[str]:
     if not profiles:
         return
     yield "\n## Where the time goes\n"
-    yield "Samples of the stacks at 100 x 360 B, by the room whose work was done; what a room"
-    yield "calls outside of ours is in its share. While it is looked at a process is slower, so this is no figure.\n"
+    yield PROFILED
     for name, stacks in profiles.items():
         yield f"{name}, {stacks.total():,} samples:\n"
         yield from _table(("room", "share"), [(room, f"{share:.1%}") for room, share in flame.rooms(stacks)])
@@ -100,6 +105,16 @@ def _goal_rows(taken: Sequence[Taken]) -> Iterator[Sequence[str]]:
             yield each.scenario.name, goal.case, goal.beside, f"{goal.least:g}", *told
 
 
+def _priced(taken: Sequence[Taken]) -> Iterator[str]:
+    """One number a system."""
+    name, case = PRICED
+    for each in taken:
+        if each.scenario.name == name and case in each.cases:
+            yield f"\n## A million spans\n\nIn CPU-seconds, at {case}:\n"
+            found = [(system, each.median(COST, case, system)) for system in each.systems]
+            yield from _table(("system", "CPU-seconds"), [(who, _shown(median, COST)) for who, median in found])
+
+
 def _scenario(taken: Taken) -> Iterator[str]:
     scenario = taken.scenario
     yield f"\n## {scenario.name}\n\n{scenario.asks} {scenario.how}\n\n![{scenario.asks}](charts/{scenario.name}.svg)"
@@ -130,13 +145,14 @@ def _figures(taken: Taken, figure: Figure) -> Iterator[Sequence[str]]:
     for case in taken.cases:
         found = [taken.median(figure, case, system) for system in taken.systems]
         if any(found):
-            shown = [
-                "–"
-                if each is None
-                else f"{each.middle:{figure.show}} ({each.lowest:{figure.show}} to {each.highest:{figure.show}})"
-                for each in found
-            ]
+            shown = [_shown(each, figure) for each in found]
             yield case, *shown
+
+
+def _shown(median: Median | None, figure: Figure) -> str:
+    if median is None:
+        return "–"
+    return f"{median.middle:{figure.show}} ({median.lowest:{figure.show}} to {median.highest:{figure.show}})"
 
 
 def _sent(taken: Taken) -> Iterator[Sequence[str]]:

@@ -11,8 +11,8 @@ SIZES = (1, 10, 100, 512)  # spans a request; 512 is what OpenTelemetry's batch 
 SCENARIO = Scenario(
     name="relay",
     asks="How many spans does a second of CPU time relay, as requests hold more of them?",
-    how="Spans of 360 B in a closed loop over 16 connections; inspan and the limit loop listen on a unix socket, the "
-    "others have none and listen on TCP. The system has a core to itself, generator and sink share the other.",
+    how="Spans of 360 B in a closed loop over 16 connections; rotel listens on TCP, the others on a "
+    "unix socket. The system has a core to itself, generator and sink share the other.",
     cases=tuple(Case(name=f"{spans} x 360 B", x=spans, load=Load(spans=spans)) for spans in SIZES),
     quick=("1 x 360 B", "100 x 360 B"),
     systems=(OURS, ROTEL, COLLECTOR, LIMIT, NOTHING),
