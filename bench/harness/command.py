@@ -25,7 +25,7 @@ def run(scenarios: Sequence[Scenario], argv: Sequence[str], *, quick: bool = Fal
     plans = [_plan(scenario, options, quick=quick) for scenario in scenarios]
     here, progress = machine(), Progress(sum(plan.size for plan in plans))
     print(f"{here.model}, {here.cores} cores, load {here.load:.2f}; {here.kernel}; {here.python}", flush=True)
-    lost = [_run(plan, options, here, progress, quick=quick) for plan in plans]
+    lost = [_run(plan, options, here, progress, quick=quick) for plan in plans if plan.size]
     for failure in progress.failures:
         print(f"failed: {failure}")
     return 1 if progress.failures or any(lost) else 0

@@ -18,7 +18,10 @@ from bench.place import Place
 
 OURS, LIMIT, NOTHING, ROTEL, COLLECTOR = Inspan.name, Limit.name, Noop.name, Rotel().name, Collector.name
 SYSTEMS: Final[dict[str, Peer]] = {peer.name: peer for peer in (*PEERS, Limit())}
-LACKS: Final = {ROTEL: frozenset({"zstd"})}  # compressions that a system does not have; it is left out of their cases
+AROUND: Final = 81  # bytes of a request around its spans, see bench.bodies
+LACKS: Final = {
+    ROTEL: frozenset({"none", "zstd"})
+}  # compressions that a system does not have; it is left out of their cases
 
 
 def start(system: Peer, place: Place, case: Case) -> Running:
@@ -33,7 +36,8 @@ def told(system: Peer, case: Case) -> Settings:
     how = case.settings
     if "batch_spans" not in system.deaf or how.batch_spans is None or how.batch_bytes is None:
         return how
-    return msgspec.structs.replace(how, batch_bytes=min(how.batch_bytes, how.batch_spans * case.load.span_bytes))
+    each = case.load.span_bytes + AROUND / case.load.spans
+    return msgspec.structs.replace(how, batch_bytes=min(how.batch_bytes, round(how.batch_spans * each)))
 
 
 def able(system: Peer, case: Case) -> bool:

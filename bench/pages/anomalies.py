@@ -5,7 +5,7 @@ from typing import Final
 
 from bench.harness.risk import oddities
 from bench.harness.scenario import Goal
-from bench.harness.systems import NOTHING, OURS
+from bench.harness.systems import LIMIT, NOTHING, OURS
 from bench.pages.medians import Median, Taken
 
 APART: Final = 0.2  # of the median; quiet machines show a tenth
@@ -62,13 +62,14 @@ def _apart(taken: Taken) -> Iterator[str]:
 
 
 def _near(taken: Taken) -> Iterator[str]:
-    """Whoever is as fast as nothing at all was not measured, the harness was: CPU a span still holds, time does not."""
+    """Whoever takes spans as fast as the fastest that is no system was not measured, the harness was: CPU a span still
+    holds, time does not."""
     for case in taken.cases:
-        bound = _pace(taken, case, NOTHING)
+        bound = max(_pace(taken, case, NOTHING), _pace(taken, case, LIMIT))
         for system in taken.systems:
             pace = _pace(taken, case, system)
-            if bound and pace and system != NOTHING and pace > NEAR * bound:
-                share = f"{pace / bound:.0%} as fast as what relays nothing"
+            if bound and pace > NEAR * bound and system not in (NOTHING, LIMIT):
+                share = f"{pace / bound:.0%} as fast as what does the least"
                 yield f"{system} at {case} took spans {share}: the harness is near its limit."
 
 
