@@ -28,7 +28,7 @@ INSTALL := -m pip install --quiet --only-binary :all: --require-hashes
 SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile
 OURS := -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo run test soak fuzz check bench bench-full e2e chart lock clean image image-base image-test audit docs page picture
+.PHONY: help demo run test soak fuzz check bench bench-full bench-peers e2e chart lock clean image image-base image-test audit docs page picture
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ bench: $(READY) .bench/.rotel .bench/.otelcol .venv-profile/.ready $(if $(filter
 
 bench-full: $(READY) .bench/.rotel .bench/.otelcol .venv-profile/.ready .venv-agentex/.ready ## every scenario at length, and what agents, disk and memory cost: hours
 	$(BENCH) full $(ARGS)
+
+bench-peers: $(READY) .bench/.rotel .bench/.otelcol .venv-agentex/.ready ## what each peer of `bench` really sends, in two seconds each
+	$(PEERS) $(PY) -m pytest -m e2e tests/bench/peers $(ARGS)
 
 e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) .venv-agentex/.ready $(NODE)/.ready .prometheus/.ready .venv-grafana/.ready .page/.ready ## the heavy tests: with arize-phoenix (700 MB), agentex-sdk (1 GB), Node.js, Prometheus and Chromium
 	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_PHOENIX="$(CURDIR)/.venv-e2e/bin/phoenix" \
