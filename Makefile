@@ -14,6 +14,7 @@ PY := .venv/bin/python
 READY := .venv/.ready
 DDAPM := .venv-upstream/bin/ddapm-test-agent
 ROTEL := .bench/rotel-agent
+OTELCOL := .bench/otelcol/otelcol
 AGENTEX := .venv-agentex/bin/python
 SHIM := .shim/shim.so
 HADOLINT := .venv-image/bin/hadolint
@@ -27,7 +28,7 @@ INSTALL := -m pip install --quiet --only-binary :all: --require-hashes
 SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile
 OURS := -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo run test soak fuzz check bench e2e chart lock clean image image-base image-test audit docs page picture
+.PHONY: help demo run test soak fuzz check bench bench-full bench-peers e2e chart lock clean image image-base image-test audit docs page picture
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,7 +59,7 @@ check: $(READY) .venv-image/.ready ## lint, format, strict types, import layers,
 	$(PY) -m pytest tests/test_layers.py
 	@[ ! -e $(HADOLINT) ] || $(HADOLINT) $(DOCKERFILES)
 	@# Who installs chooses the registry: a pinned file that names one breaks behind a mirror.
-	@! grep -nE '://|"resolved"|^ *--?(i |f |index-url|extra-index-url|find-links|trusted-host)' constraints/*.txt docs/examples/node/package-lock.json tests/helm/package-lock.json \
+	@! grep -nE '://|"resolved"|^ *--?(i |f |index-url|extra-index-url|find-links|trusted-host)' constraints/*.txt constraints/otelcol/* docs/examples/node/package-lock.json tests/helm/package-lock.json \
 		|| { echo 'pinned files: versions and hashes only, no address' >&2; exit 1; }
 
 image: .venv-image/.ready ## the image, by buildah or docker, and its size; BASE=... BUILDER=... TAG=... ENGINE=...
@@ -77,9 +78,20 @@ audit: .venv-audit/.ready ## what is known against the versions that are install
 docs: $(READY) ## write anew what pages under docs/ have from the code: keys, metrics
 	$(PY) -m docs.pages
 
-bench: $(READY) .bench/.ready .venv-agentex/.ready ## beside the collector rotel and the queue of agentex-sdk, where they run here
-	INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \
-	INSPAN_BENCH_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)" $(PY) -m bench $(ARGS)
+BENCH = INSPAN_BENCH_PYSPY="$$(ls "$(CURDIR)/.venv-profile/bin/py-spy" 2>/dev/null || true)" $(PEERS) $(PY) -m bench
+# What `bench` and its tests find of the peers; one that is not here is named empty, and measured without.
+PEERS = INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \
+	INSPAN_BENCH_OTELCOL="$$(ls "$(CURDIR)/$(OTELCOL)" 2>/dev/null || true)" \
+	INSPAN_BENCH_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)"
+
+bench: $(READY) .bench/.rotel .bench/.otelcol .venv-profile/.ready $(if $(filter agent upserts,$(ARGS)),.venv-agentex/.ready) ## beside its peers, where they run here: ten minutes, and bench/RESULTS.md anew; ARGS="relay --runs 1" for one scenario
+	$(BENCH) $(or $(ARGS),quick)
+
+bench-full: $(READY) .bench/.rotel .bench/.otelcol .venv-profile/.ready .venv-agentex/.ready ## every scenario at length, and what agents, disk and memory cost: hours
+	$(BENCH) full $(ARGS)
+
+bench-peers: $(READY) .bench/.rotel .bench/.otelcol .venv-agentex/.ready ## what each peer of `bench` really sends, in two seconds each
+	$(PEERS) $(PY) -m pytest -m e2e tests/bench/peers $(ARGS)
 
 e2e: $(READY) .venv-upstream/.ready .venv-e2e/.phoenix-$(PHOENIX) .venv-agentex/.ready $(NODE)/.ready .prometheus/.ready .venv-grafana/.ready .page/.ready ## the heavy tests: with arize-phoenix (700 MB), agentex-sdk (1 GB), Node.js, Prometheus and Chromium
 	INSPAN_TEST_DDAPM="$(CURDIR)/$(DDAPM)" INSPAN_TEST_PHOENIX="$(CURDIR)/.venv-e2e/bin/phoenix" \
@@ -98,7 +110,7 @@ chart: $(READY) .venv-chart/.ready $(HELM3)/.ready ## the charts: write the sche
 	$(PY) -m tests.helm.show
 
 clean: ## remove what the verbs installed and left behind
-	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-chart .venv-grafana .venv-lock .venv-shim .bench .shim $(NODE) $(HELM3) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov .venv-image .venv-audit .image .prometheus .page
+	rm -rf .venv .venv-upstream .venv-e2e .venv-agentex .venv-chart .venv-grafana .venv-lock .venv-shim .bench .shim $(NODE) $(HELM3) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov .venv-image .venv-audit .venv-profile .image .prometheus .page
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first python3 that is new enough and really starts: a version manager's shim may exist and refuse.
@@ -135,8 +147,8 @@ $(READY): .venv/.pinned pyproject.toml
 	@touch $@
 
 # rotel is one native program, and each of its wheels is linked to another libpython: take the first that starts.
-.bench/.ready: constraints/bench.txt | $(READY)
-	@rm -rf .bench && mkdir .bench
+.bench/.rotel: constraints/bench.txt | $(READY)
+	@rm -rf .bench/3.* $(ROTEL) && mkdir -p .bench
 	@for version in 3.11 3.12 3.13; do \
 		$(PY) $(INSTALL) --no-deps --python-version $$version --target .bench/$$version -r constraints/bench.txt; \
 		if .bench/$$version/rotel/rotel-agent --version 2>/dev/null; then \
@@ -145,6 +157,20 @@ $(READY): .venv/.pinned pyproject.toml
 	done
 	@[ -e $(ROTEL) ] || echo 'no rotel wheel starts here (each needs its libpython3.x): measuring without it' >&2
 	@touch $@
+
+# The OpenTelemetry Collector, from Go modules by its own builder, with the sums of constraints/otelcol. One process at the
+# lowest priority: it takes minutes, and nobody waits for it. Where there is no Go, the next `make bench` looks again.
+OTELCOL_VERSION = $(shell awk '$$1 == "version:" {print $$2}' constraints/otelcol/manifest.yaml)
+BUILDER = env GOBIN="$(CURDIR)/.bench/otelcol" nice -n 19 go install -p 1 go.opentelemetry.io/collector/cmd/builder@v$(OTELCOL_VERSION)
+.bench/.otelcol: $(addprefix constraints/otelcol/,manifest.yaml go.mod go.sum)
+	@rm -rf .bench/otelcol && mkdir -p .bench/otelcol && cp $^ .bench/otelcol
+	@if ! command -v go >/dev/null; then \
+		echo 'no Go here, which builds the OpenTelemetry Collector: measuring without it' >&2; exit; \
+	fi; \
+	echo 'building the OpenTelemetry Collector $(OTELCOL_VERSION) into .bench/otelcol, for some minutes'; \
+	if { $(BUILDER) && cd .bench/otelcol && GOFLAGS=-p=1 nice -n 19 ./builder --config=manifest.yaml --skip-get-modules; } \
+		>.bench/otelcol.log 2>&1; then touch "$(CURDIR)/$@"; \
+	else echo 'the OpenTelemetry Collector does not build here (see .bench/otelcol.log): measuring without it' >&2; fi
 
 # What drives a browser, beside our own packages. The browser is the machine's (INSPAN_TEST_CHROMIUM, or `chromium` as
 # Debian packages it); where there is none, playwright's own is tried, which comes from its makers' servers.
@@ -184,6 +210,12 @@ SHIM_FLAGS := -shared -fPIC -O2 -Wall
 .venv-image/.ready: constraints/image.txt
 	$(call new_venv,.venv-image,what lints a Dockerfile)
 	@.venv-image/bin/python $(INSTALL) -r constraints/image.txt || echo 'hadolint does not install here: going on without it' >&2
+	@touch $@
+
+# py-spy is a native program, in wheels for the usual machines. Without it there are no flame graphs.
+.venv-profile/.ready: constraints/profile.txt
+	$(call new_venv,.venv-profile,a profiler)
+	@.venv-profile/bin/python $(INSTALL) -r constraints/profile.txt || echo 'py-spy does not install here: going on without profiles' >&2
 	@touch $@
 
 .venv-audit/.ready: constraints/audit.txt
@@ -254,6 +286,7 @@ lock: .venv-lock/.uv-$(UV) ## pin anew what pyproject.toml asks for; ARGS=--upgr
 	.venv-lock/bin/uv $(PIN) pyproject.toml --extra collector --extra otel --extra sgp --group dev -c constraints/run.txt -o constraints/dev.txt
 	.venv-lock/bin/uv $(PIN) --group upstream -o constraints/upstream.txt
 	.venv-lock/bin/uv $(PIN) --group bench -o constraints/bench.txt
+	.venv-lock/bin/uv $(PIN) --only-binary :all: --group profile -o constraints/profile.txt
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group chart -o constraints/chart.txt
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group build -c constraints/dev.txt -o constraints/build.txt
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group image -o constraints/image.txt
@@ -262,6 +295,9 @@ lock: .venv-lock/.uv-$(UV) ## pin anew what pyproject.toml asks for; ARGS=--upgr
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group grafana -o constraints/grafana.txt
 	.venv-lock/bin/uv $(PIN) --only-binary :all: --group shim -o constraints/shim.txt
 	.venv-lock/bin/uv $(call PIN,3.12) pyproject.toml --only-binary :all: -c constraints/run.txt --extra agentex --group agentex -o constraints/agentex.txt
+	@command -v go >/dev/null || { echo 'no Go here: constraints/otelcol stays as it is' >&2; exit; }; \
+	rm -rf .bench/otelcol .bench/.otelcol && mkdir -p .bench/otelcol && cp constraints/otelcol/manifest.yaml .bench/otelcol && \
+	$(BUILDER) && cd .bench/otelcol && ./builder --config=manifest.yaml --skip-compilation && cp go.mod go.sum ../../constraints/otelcol
 
 # run.txt is what a deployment installs; dev.txt holds the same versions and the tools.
 # --universal: one file for every Python from 3.11 up, or from the one that is named, and every architecture.

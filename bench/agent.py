@@ -12,14 +12,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bench import agent_cost, agent_lag, agent_load, agents, machine
+from bench import agent_cost, agent_lag, agent_load, machine
 from bench.agent_cost import Costs, Sinks
 from bench.agent_goals import cost_goals, lag_goals, load_goals
 from bench.agent_lag import Lags
 from bench.agent_load import INSPAN, TIMES, Loads
 from bench.agents import Load
 from bench.holding import holding
-from bench.peers import Place
+from bench.peers.in_process import AGENTEX
+from bench.peers.known import described
+from bench.place import Place
 from bench.process import cores
 from bench.progress import Progress
 from bench.table import table
@@ -134,7 +136,7 @@ def _about(bench: Bench) -> list[str]:
     parts = bench.options.part or PARTS
     runs = ", ".join(f"{part} {bench.options.runs or RUNS[part]} × {bench.seconds(part):g} s" for part in parts)
     return [
-        f"agentex   {agents.described()}",
+        f"agentex   {described(AGENTEX)}",
         f"peers     {agent_cost.described()}",
         f"run       {runs}; seed {bench.options.seed}",
         f"cores     cost, lag: the agent on {own}, all else on {others}",

@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from bench.peers import Place, inherited, inspan
+from bench.peers.starting import inherited
+from bench.place import Place, inspan
 from bench.process import Process
 from bench.recording import Recorded, Stretch
 from bench.table import median, spread, table

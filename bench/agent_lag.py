@@ -10,11 +10,13 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from bench.agents import INSPAN, Kind, Load, agentex, agentex_version
+from bench.agents import INSPAN, Kind, Load
 from bench.fleet import Fleet
 from bench.hung import hung
 from bench.outcome import Ran
-from bench.peers import Place, inspan
+from bench.peers.in_process import OTEL_SDK, STARTED
+from bench.peers.settings import Settings
+from bench.place import Place, inspan
 from bench.process import Process
 from bench.table import median, spread, table
 from bench.traced import destination
@@ -37,15 +39,7 @@ HEAD: Final = ("", "p50", "p99", "lowest – highest", "worst", "closing", "drop
 def names() -> list[str]:
     """What can be measured here."""
     found = [NOTHING, HUNG, STANDING, OTEL]
-    return [*found, AGENTEX] if queue() is not None else found
-
-
-def queue() -> Kind | None:
-    """An agent with agentex-sdk's queue, starts too; None where there is none here."""
-    python = agentex()
-    if python is None or agentex_version(python) is None:
-        return None
-    return Kind("bench.agentex_agent", python, {"AGENTEX_TRACING_SKIP_SPAN_START": "0"})
+    return [*found, AGENTEX] if STARTED.available() is None else found
 
 
 def measure(name: str, place: Place, load: Load) -> Ran:
@@ -54,11 +48,9 @@ def measure(name: str, place: Place, load: Load) -> Ran:
         if name == NOTHING:
             return _run(INSPAN, "nowhere", place, load)
         if name == OTEL:
-            return _run(Kind("bench.otel_agent"), f"{url}/v1/traces", place, load)
+            return _run(OTEL_SDK.kind(Settings("none")), url, place, load)
         if name == AGENTEX:
-            kind = queue()
-            assert kind is not None, "names() has it where it can be measured"
-            return _run(kind, url, place, load)
+            return _run(STARTED.kind(Settings()), url, place, load)
         running = inspan(place, destination(url))
         with running.process:
             stops = running.process if name == STANDING else None

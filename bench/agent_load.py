@@ -8,9 +8,10 @@ defaults of today, where only ends are sent.
 from collections.abc import Sequence
 from typing import Final
 
-from bench.agent_lag import queue
-from bench.agents import Kind, Load
+from bench.agents import Load
 from bench.outcome import NS
+from bench.peers.in_process import AGENTEX, STARTED
+from bench.peers.settings import Settings
 from bench.schedule import SPANS
 from bench.table import median, table
 from bench.traced import Figure, Stretch
@@ -24,12 +25,7 @@ CLOSING: Final = 10.0  # s for the queue to hand over what is left; its own 30 w
 INSPAN: Final = "inspan"
 FIRST: Final = "AsyncSpanQueue, 50 × 1"
 TODAY: Final = "AsyncSpanQueue, defaults"
-FIRST_SETTINGS: Final = {
-    "AGENTEX_SPAN_QUEUE_BATCH_SIZE": "50",
-    "AGENTEX_SPAN_QUEUE_LINGER_MS": "100",
-    "AGENTEX_SPAN_QUEUE_CONCURRENCY": "1",
-    "AGENTEX_TRACING_SKIP_SPAN_START": "0",
-}
+FIRST_SETTINGS: Final = Settings(batch_spans=50, linger=0.1, concurrency=1)
 HEAD: Final = (
     "", "agents", "spans/s", "delivered/s", "requests/s", "spans each", "end to upstream p50", "p99", "lost", "counted",
     "behind", "not recorded", "CPU agent", "sidecar", "upstream",
@@ -40,7 +36,7 @@ Loads = dict[tuple[int, str], list[Figure]]  # by times and name, in the order o
 
 def names() -> list[str]:
     """What can be measured here."""
-    return [INSPAN] if queue() is None else [INSPAN, FIRST, TODAY]
+    return [INSPAN, FIRST, TODAY] if AGENTEX.available() is None else [INSPAN]
 
 
 def load(times: int, seconds: float, seed: int, cores: tuple[int, int], processes: int | None = None) -> Load:
@@ -53,10 +49,8 @@ def measure(name: str, stretch: Stretch) -> Figure:
     """One of them at the stretch's load. Raises Failed."""
     if name == INSPAN:
         return stretch.through_inspan()
-    found = queue()
-    assert found is not None, "names() has it where it can be measured"
-    settings = FIRST_SETTINGS if name == FIRST else {}
-    return stretch.with_its_own_queue(Kind(found.module, found.python, settings))
+    kind = STARTED.kind(FIRST_SETTINGS) if name == FIRST else AGENTEX.kind(Settings())
+    return stretch.with_its_own_queue(kind)
 
 
 def tables(loads: Loads, seconds: float) -> list[str]:

@@ -1,7 +1,5 @@
 """Agents that follow a schedule, in processes of their own: ours, and one with agentex-sdk in its own Python."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +9,7 @@ import msgspec
 
 from bench.outcome import Ran, Span
 from bench.pace import CLOSING
-from bench.peers import READY, inherited
+from bench.peers.starting import inherited
 from bench.process import Process
 from bench.schedule import LONGEST
 
@@ -49,7 +47,7 @@ class Kind(msgspec.Struct, frozen=True):
     environ: dict[str, str] = {}
 
 
-INSPAN: Final = Kind("bench.inspan_agent")
+INSPAN: Final = Kind("bench.peers.inspan_agent")
 
 
 class Agent:
@@ -93,27 +91,3 @@ class Agent:
     def spans(self) -> list[Span]:
         """What it recorded."""
         return msgspec.json.decode(self.records.read_bytes(), type=list[Span])
-
-
-def agentex() -> str | None:
-    """The Python that has agentex-sdk: $INSPAN_BENCH_AGENTEX. None where none is named."""
-    return os.environ.get("INSPAN_BENCH_AGENTEX") or None
-
-
-def agentex_version(python: str) -> str | None:
-    """What it has; None where it has none, or does not run."""
-    asks = "import platform; from importlib.metadata import version as v; print(v('agentex-sdk'), 'with scale-gp-beta',"
-    asks += " v('scale-gp-beta') + ', Python', platform.python_version())"
-    try:
-        said = subprocess.run([python, "-c", asks], capture_output=True, text=True, timeout=READY, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return said.stdout.strip()
-
-
-def described() -> str:
-    """A line about agentex-sdk."""
-    python = agentex()
-    if python is None:
-        return "not found: set INSPAN_BENCH_AGENTEX to a Python >= 3.12 that has it; measuring without it"
-    return agentex_version(python) or f"{python} does not run, or has none; measuring without it"

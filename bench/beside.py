@@ -11,12 +11,12 @@ from bench.acks import Stretch
 from bench.bodies import Shape
 from bench.copies import STARTED
 from bench.durable import Settings, destination, generator, load
-from bench.peers import Peer, Place, inspan
-from bench.throughput import WARM
+from bench.place import Place, inspan
+from bench.throughput import WARM, Candidate
 from bench.traced import destination as upserts_destination
 from bench.upstream import UpsertsUpstream, Upstream
 
-RELAYED: Final = 16  # connections, as in `bench relay`
+RELAYED: Final = 16  # connections, as in the scenario `relay`
 PATIENCE: Final = 3.5  # s without a copy, after which the rest is taken for lost: hold_open, linger, and slack
 COPIES: Final = "copies"  # the load of starts and ends, beside the shapes of OTLP
 
@@ -40,10 +40,10 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 def relay(shape: Shape, bodies: Path, place: Place, upstream: Upstream, settings: Settings) -> Figure:
-    """OTLP, not compressed: what the disk costs shows more. The load is that of `bench relay`. Raises Failed."""
-    peer = Peer("inspan", lambda place: inspan(place, destination(place.upstream, "none")))
+    """OTLP, not compressed: what the disk costs shows more. The load is that of the scenario `relay`. Raises Failed."""
+    candidate = Candidate("inspan", lambda place: inspan(place, destination(place.upstream, "none")))
     how = throughput.Settings(settings.seconds, RELAYED, settings.cores, tcp=False)
-    found = throughput.measure(peer, shape, bodies, place, upstream, how)
+    found = throughput.measure(candidate, shape, bodies, place, upstream, how)
     return Figure(found.load.spans, found.own, found.wall, found.peak, found.disk, found.load.refused, found.lost)
 
 

@@ -20,7 +20,7 @@ from bench import beside, copies, durable, machine, recovery
 from bench.bodies import SHAPES, write
 from bench.custody_report import ALWAYS, MODES, RELAY, UPSERTS, report
 from bench.durable import Settings
-from bench.peers import Place
+from bench.place import Place
 from bench.process import cores
 from bench.progress import Progress
 from bench.table import median

@@ -9,7 +9,8 @@ import msgspec
 
 from bench.acks import Acks, Stretch
 from bench.bodies import Shape
-from bench.peers import Place, inherited, inspan
+from bench.peers.starting import inherited
+from bench.place import Place, inspan
 from bench.process import Process
 from bench.throughput import STARTING
 from bench.traced import admin

@@ -6,7 +6,9 @@ from typing import Any
 import msgspec
 import yaml
 
-from bench.peers import COMMAND, READY, Place, configure, inherited
+from bench.peers.inspan import COMMAND, configure
+from bench.peers.starting import READY, address, inherited
+from bench.place import Place
 from bench.process import Failed
 from inspan_collector.config.values import Seconds
 
@@ -25,7 +27,7 @@ class Holding(msgspec.Struct, frozen=True):
 
 def holding(place: Place, destination: dict[str, str]) -> Holding:
     """What `inspan check` resolves the defaults to. Raises Failed."""
-    options, _ = configure(place, destination)
+    options = configure(place.scratch, address(place.scratch, "unix"), destination)
     argv = [COMMAND, "check", *options]
     said = subprocess.run(argv, capture_output=True, text=True, timeout=READY, check=False, env=inherited())
     if said.returncode:

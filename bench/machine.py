@@ -14,14 +14,15 @@ def describe() -> list[str]:
     load = " ".join(f"{value:.2f}" for value in os.getloadavg())
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     return [
-        f"machine   {_model()}, cores {cores}, load {load}",
+        f"machine   {model()}, cores {cores}, load {load}",
         f"kernel    {platform.system()} {platform.release()} {platform.machine()}, {'-'.join(platform.libc_ver())}",
         f"python    {platform.python_implementation()} {platform.python_version()}; {libraries}",
         f"inspan    {version('inspan')}",
     ]
 
 
-def _model() -> str:
+def model() -> str:
+    """The name of the processor."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

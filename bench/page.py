@@ -23,7 +23,8 @@ import msgspec
 from bench import machine
 from bench.bodies import Shape, bodies
 from bench.load import Reader, connect, post
-from bench.peers import COMMAND, READY, free_port, inherited
+from bench.peers.inspan import COMMAND
+from bench.peers.starting import READY, free_port, inherited
 from bench.process import Failed, Process, cores
 from bench.progress import Progress
 from bench.table import median, spread, table

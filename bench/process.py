@@ -19,10 +19,11 @@ class Failed(Exception):
 
 
 class Process:
-    """A started process and its children. `with` ends it. asked: it answers questions, see `ask`."""
+    """A started process and its children. `with` ends it. core: None for where we may run. asked: it answers questions,
+    see `ask`."""
 
     def __init__(
-        self, argv: Sequence[str], core: int, log: Path, environ: Mapping[str, str], *, asked: bool = False
+        self, argv: Sequence[str], core: int | None, log: Path, environ: Mapping[str, str], *, asked: bool = False
     ) -> None:
         self.name = " ".join(argv)[:60]
         self.log = log
@@ -70,6 +71,12 @@ class Process:
         """CPU-seconds of the tree so far, user and system. Raises Failed where it has ended."""
         with self._alive():
             return sum(sum(map(int, _stat(pid)[CPU_FIELDS])) for pid in self.tree()) * TICK
+
+    def threads(self) -> dict[int, float]:
+        """CPU-seconds of each of its own threads so far, by id. Raises Failed where it has ended."""
+        with self._alive():
+            paths = Path(f"/proc/{self.popen.pid}/task").iterdir()
+            return {int(path.name): sum(map(int, _stat_of(path)[CPU_FIELDS][:2])) * TICK for path in paths}
 
     def written(self) -> int:
         """Bytes that it had written to disk so far; proc(5), io. Raises Failed where it has ended."""
@@ -127,8 +134,11 @@ def cores() -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def _pinned(core: int) -> Iterator[None]:
-    """What starts in here inherits the core, and so do its threads: a runtime counts the cores it may use."""
+def _pinned(core: int | None) -> Iterator[None]:
+    """What starts in here inherits the core, and so do its threads: a runtime counts what it may use. None: ours."""
+    if core is None:
+        yield
+        return
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:
@@ -138,7 +148,11 @@ def _pinned(core: int) -> Iterator[None]:
 
 
 def _stat(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return _stat_of(Path(f"/proc/{pid}"))
+
+
+def _stat_of(place: Path) -> list[str]:
+    return (place / "stat").read_text().rpartition(")")[2].split()
 
 
 def _status(pid: int, field: str) -> int:

@@ -18,7 +18,8 @@ from bench.bodies import Shape, one_span
 from bench.copies import rows
 from bench.durable import destination
 from bench.load import Reader, connect, post
-from bench.peers import Place, Running, inspan
+from bench.peers.peer import Running
+from bench.place import Place, inspan
 from bench.process import Failed
 from bench.sink import MARK
 from bench.traced import destination as upserts_destination

@@ -29,7 +29,7 @@ class Post(msgspec.Struct, array_like=True):
 
 class Tally(msgspec.Struct):
     """How far it is. copies: received. keys: of spans seen. ended: of those, with an end. first, last: of the posts, 0
-    before the first; CLOCK_MONOTONIC, ns."""
+    before the first; CLOCK_MONOTONIC, ns. connections: that had posts. encodings: of the posts."""
 
     posts: int = 0
     copies: int = 0
@@ -38,6 +38,8 @@ class Tally(msgspec.Struct):
     overtaken: int = 0
     first: int = 0
     last: int = 0
+    connections: int = 0
+    encodings: dict[str, int] = {}
 
 
 class Account(msgspec.Struct):

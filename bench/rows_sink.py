@@ -31,6 +31,7 @@ class Upserts:
     def __init__(self, answer: float = ANSWER) -> None:
         self.answer = answer
         self.rows = Rows()
+        self.used: set[int] = set()
         self.decode = msgspec.json.Decoder(Batch).decode
 
     def __repr__(self) -> str:
@@ -45,11 +46,16 @@ class Upserts:
             return ok(msgspec.msgpack.encode(self.rows.account())), 0
         if request.url == b"/forget":
             self.rows = Rows()
+            self.used.clear()
             return ok(), 0
         copies = self.decode(request.body).items
         if len(copies) > MOST or not request.url.endswith(b"/v5/spans/batch"):
             raise ValueError(f"{request.url!r} with {len(copies)} spans")
         self.rows.enter(copies, len(request.body), now)
+        tally = self.rows.tally
+        self.used.add(request.connection)
+        tally.connections = len(self.used)
+        tally.encodings[request.encoding] = tally.encodings.get(request.encoding, 0) + 1
         return ok(request.body.rstrip()[:-1] + LIST), self.answer
 
 
@@ -57,4 +63,4 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="bench.rows_sink")
     parser.add_argument("--answer", type=float, default=ANSWER)
     upserts = Upserts(parser.parse_args().answer)
-    uvloop.run(serve(lambda: Connection(upserts.respond, lambda: None)))
+    uvloop.run(serve(lambda: Connection(upserts.respond)))

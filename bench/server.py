@@ -1,20 +1,25 @@
 """HTTP as the measurements' own upstreams speak it: whole requests, each handed over and answered."""
 
 import asyncio
+import itertools
 import sys
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 import msgspec
 from httptools import HttpRequestParser
 
+CLOSES: Final = b"\r\nconnection: close\r\n"
+NUMBERS: Final = itertools.count(1)
+
 
 class Request(msgspec.Struct):
-    """One request. encoding: that of its body."""
+    """One request. encoding: that of its body. connection: its number."""
 
     url: bytes
     encoding: str
     body: bytes
+    connection: int = 0
 
 
 class Respond(Protocol):
@@ -26,15 +31,14 @@ class Respond(Protocol):
 class Connection(asyncio.Protocol):
     """One client's connection."""
 
-    def __init__(self, respond: Respond, made: Callable[[], None]) -> None:
+    def __init__(self, respond: Respond) -> None:
         self.respond = respond
-        self.made = made
+        self.number = next(NUMBERS)
         self.parser = HttpRequestParser(self)
         self.pieces: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.made()
 
     def data_received(self, data: bytes) -> None:
         self.parser.feed_data(data)
@@ -54,11 +58,13 @@ class Connection(asyncio.Protocol):
         self.pieces.append(piece)
 
     def on_message_complete(self) -> None:
-        answer, delay = self.respond(Request(self.url, self.encoding, b"".join(self.pieces)))
+        answer, delay = self.respond(Request(self.url, self.encoding, b"".join(self.pieces), self.number))
         if delay:
             asyncio.get_running_loop().call_later(delay, self.transport.write, answer)
         else:
             self.transport.write(answer)
+            if CLOSES in answer:
+                self.transport.close()
 
 
 def ok(body: bytes = b"", kind: bytes = b"application/json") -> bytes:

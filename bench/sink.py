@@ -1,8 +1,8 @@
 """A light upstream in its own process: reads posts, inflates, counts, answers. Run as `python -m bench.sink`.
 
 What inspan ships as its sink keeps rows and misbehaves; here the sink must cost less than what is measured. GET /seen
-answers the counts, POST /forget clears them. Posts under /stamped/ are also remembered by trace_id with their time;
-under /marked/ only the spans whose trace_id begins with MARK, since to look for a few costs less than to read all.
+answers the counts, POST /forget clears them, POST /answer/… says how posts are answered. Of posts under /marked/ the
+spans whose trace_id begins with MARK are remembered with their time: to look for a few costs less than to read all.
 """
 
 import argparse
@@ -17,16 +17,21 @@ from inspan_collector.formats import FORMATS
 from inspan_collector.inflate import inflate
 
 LARGEST: Final = 256 << 20  # bytes inflated; rotel sends 8,192 spans in one post
-STAMPED: Final = b"/stamped/"
 MARKED: Final = b"/marked/"
 MARK: Final = b"\xf1fresh\xf2\xf3"  # no text has these bytes; the other half of the trace_id tells the spans apart
 TRACE_ID: Final = 16  # bytes
 TAKEN: Final = ok(kind=b"application/x-protobuf")  # an empty answer of that type: all of it
+DOWN: Final = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
+ANSWERS: Final = {
+    b"/answer/kept": TAKEN,
+    b"/answer/closed": TAKEN.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"),
+    b"/answer/down": DOWN,
+}
 
 
 class Seen(msgspec.Struct):
-    """Since the last /forget. Bytes: as sent, and inflated. first, last: of the posts, 0 before the first. stamps: by
-    trace_id. Times: CLOCK_MONOTONIC in ns."""
+    """Since the last /forget. Bytes: as sent, and inflated. connections: that had posts. first, last: of the
+    posts, 0 before the first. stamps: by trace_id. Times: CLOCK_MONOTONIC in ns."""
 
     posts: int = 0
     spans: int = 0
@@ -45,13 +50,11 @@ class Books:
 
     def __init__(self) -> None:
         self.seen = Seen()
+        self.answer = TAKEN
+        self.used: set[int] = set()
 
     def __repr__(self) -> str:
         return f"<Books {self.seen.posts} posts {self.seen.spans} spans>"
-
-    def connected(self) -> None:
-        """Count a connection."""
-        self.seen.connections += 1
 
     def respond(self, request: Request) -> tuple[bytes, float]:
         """See Respond."""
@@ -59,8 +62,15 @@ class Books:
             return ok(msgspec.json.encode(self.seen)), 0
         if request.url == b"/forget":
             self.seen = Seen()
+            self.used.clear()
+        elif request.url in ANSWERS:
+            self.answer = ANSWERS[request.url]
         else:
-            self.enter(request.url, request.body, request.encoding)
+            if self.answer is not DOWN:
+                self.used.add(request.connection)
+                self.seen.connections = len(self.used)
+                self.enter(request.url, request.body, request.encoding)
+            return self.answer, 0
         return TAKEN, 0
 
     def enter(self, url: bytes, body: bytes, encoding: str) -> None:
@@ -76,9 +86,7 @@ class Books:
         seen.sent_bytes += len(body)
         seen.plain_bytes += len(plain)
         seen.encodings[encoding] = seen.encodings.get(encoding, 0) + 1
-        if url.startswith(STAMPED):
-            seen.stamps.update(dict.fromkeys(_trace_ids(plain), now))
-        elif url.startswith(MARKED):
+        if url.startswith(MARKED):
             seen.stamps.update(dict.fromkeys(marked(plain), now))
 
 
@@ -92,16 +100,8 @@ def marked(body: bytes) -> list[str]:
     return found
 
 
-def _trace_ids(body: bytes) -> list[str]:
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-    request = ExportTraceServiceRequest.FromString(body)
-    scopes = (scope for resource in request.resource_spans for scope in resource.scope_spans)
-    return [span.trace_id.hex() for scope in scopes for span in scope.spans]
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="bench.sink")
     parser.add_argument("--unix", help="a socket's path; default: a free TCP port, which is printed")
     books = Books()
-    uvloop.run(serve(lambda: Connection(books.respond, books.connected), parser.parse_args().unix))
+    uvloop.run(serve(lambda: Connection(books.respond), parser.parse_args().unix))

@@ -19,7 +19,9 @@ from tests.sidecar import series
 
 from bench import machine
 from bench.bodies import Shape, write
-from bench.peers import COMMAND, Place, free_port, inherited, inspan
+from bench.peers.inspan import COMMAND
+from bench.peers.starting import free_port, inherited
+from bench.place import Place, inspan
 from bench.process import Failed, Process, cores
 from bench.progress import Progress
 from bench.steady import Steady

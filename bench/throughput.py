@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,9 @@ import msgspec
 
 from bench.bodies import Shape
 from bench.load import Load
-from bench.peers import Peer, Place, Running, inherited
+from bench.peers.peer import Running
+from bench.peers.starting import inherited
+from bench.place import Place
 from bench.process import Process
 from bench.sink import Seen
 from bench.upstream import Upstream
@@ -19,6 +22,14 @@ QUIET: Final = 0.2  # s without CPU time, after which a peer that sends nothing 
 TICKS: Final = 0.015  # s; one tick in that time is housekeeping
 SETTLE: Final = 5.0  # s; the most that we wait for quiet
 STARTING: Final = 20.0  # s for a generator to start and read its bodies
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """What is measured. delivers: spans reach the sink."""
+
+    name: str
+    start: Callable[[Place], Running]
+    delivers: bool = True
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -53,7 +64,9 @@ class Figure(msgspec.Struct, frozen=True):
         return self.load.spans - self.delivered
 
 
-def measure(peer: Peer, shape: Shape, bodies: Path, place: Place, upstream: Upstream, settings: Settings) -> Figure:
+def measure(
+    peer: Candidate, shape: Shape, bodies: Path, place: Place, upstream: Upstream, settings: Settings
+) -> Figure:
     """Start the peer, load it, wait until it holds nothing, end it. Raises Failed."""
     running = peer.start(place)
     with running.process, _generator(running, shape, bodies, place, settings) as generator:
@@ -79,18 +92,21 @@ def _generator(running: Running, shape: Shape, bodies: Path, place: Place, setti
     return Process(argv, settings.cores[1], place.scratch / "load.log", inherited(), asked=True)
 
 
-def _stretch(generator: Process, seconds: float, peer: Peer, running: Running, upstream: Upstream) -> tuple[Load, Seen]:
+def _stretch(
+    generator: Process, seconds: float, peer: Candidate, running: Running, upstream: Upstream
+) -> tuple[Load, Seen]:
     """Load, and what came of it when the last span had arrived."""
     upstream.forget()
     answer = generator.ask(str(seconds), seconds + STARTING)
     load = msgspec.json.decode(answer, type=Load)
     if peer.delivers:
         return load, upstream.wait_for(load.spans)
-    _wait_for_quiet(running.process)
+    wait_for_quiet(running.process)
     return load, upstream.seen()
 
 
-def _wait_for_quiet(process: Process) -> None:
+def wait_for_quiet(process: Process) -> None:
+    """Until it takes no CPU time any more, or the time to settle is over."""
     latest = time.monotonic() + SETTLE
     while time.monotonic() < latest:
         before = process.cpu()

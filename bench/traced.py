@@ -12,7 +12,8 @@ from bench.agents import INSPAN, Kind, Load
 from bench.fleet import Fleet
 from bench.holding import Holding
 from bench.outcome import Outcome, Ran, outcome
-from bench.peers import LOOK, READY, Place, inspan
+from bench.peers.starting import LOOK, READY
+from bench.place import Place, inspan
 from bench.process import Failed
 from bench.upstream import UpsertsUpstream
 

@@ -15,11 +15,14 @@ from typing import Final
 
 import msgspec
 
-from bench import agents, machine, waiting
+from bench import machine, waiting
 from bench.agents import Kind, Load
 from bench.holding import Holding, holding
 from bench.outcome import Ran
-from bench.peers import Place
+from bench.peers.in_process import AGENTEX, STARTED
+from bench.peers.known import described
+from bench.peers.settings import Settings
+from bench.place import Place
 from bench.process import cores
 from bench.progress import Progress
 from bench.schedule import SPANS, longer_than, plan
@@ -119,14 +122,9 @@ def main(argv: Sequence[str]) -> int:
 
 def _kinds() -> dict[str, Kind]:
     """The peers that can be measured here."""
-    python = agents.agentex()
-    if python is None or agents.agentex_version(python) is None:
+    if AGENTEX.available() is not None:
         return {}
-    module = "bench.agentex_agent"
-    return {
-        END_ONLY: Kind(module, python),
-        STARTS_TOO: Kind(module, python, {"AGENTEX_TRACING_SKIP_SPAN_START": "0"}),
-    }
+    return {END_ONLY: AGENTEX.kind(Settings()), STARTS_TOO: STARTED.kind(Settings())}
 
 
 def _about(bench: Bench) -> list[str]:
@@ -134,7 +132,7 @@ def _about(bench: Bench) -> list[str]:
     own, others = cores()
     loads = ", ".join(f"{load.seconds:g} s at {load.rate:g} requests/s" for load in bench.loads)
     return [
-        f"agentex   {agents.described()}",
+        f"agentex   {described(AGENTEX)}",
         f"run       {bench.runs} × {loads}, {SPANS} spans a request, seed {bench.loads[0].seed}",
         f"spans     {longer_than(held.hold_open):.1%} take longer than hold_open by chance, {_drawn(bench)} as drawn",
         f"inspan    hold_open {held.hold_open:g} s, linger {held.linger:g} s",

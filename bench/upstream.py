@@ -9,7 +9,8 @@ from typing import Final, Self
 
 import msgspec
 
-from bench.peers import inherited, malloc_settings
+from bench.peers.noop import MALLOC
+from bench.peers.starting import inherited
 from bench.process import Failed, Process
 from bench.rows import Account, Tally
 from bench.rows_sink import ANSWER
@@ -18,6 +19,7 @@ from bench.sink import Seen
 PATIENCE: Final = 10.0  # s for an answer
 STALL: Final = 6.0  # s without a new span, after which the rest is taken for lost; over rotel's first backoff of 5
 LOOK: Final = 0.02  # s
+DRAINED: Final = 0.3  # s without a span: over any linger that is measured
 
 
 class Server:
@@ -25,7 +27,7 @@ class Server:
 
     def __init__(self, module: str, core: int, scratch: Path, *options: str) -> None:
         argv = [sys.executable, "-m", module, *options]
-        self.process = Process(argv, core, scratch / f"{module}.log", inherited() | malloc_settings(argv), asked=True)
+        self.process = Process(argv, core, scratch / f"{module}.log", inherited() | MALLOC, asked=True)
         self.port = int(self.process.ask("", PATIENCE))
         self.url = f"http://127.0.0.1:{self.port}"
 
@@ -75,6 +77,17 @@ class Upstream(Server):
             if seen.spans > before.spans:
                 moved = time.monotonic()
         return seen
+
+    def drained(self) -> None:
+        """Until nothing comes any more, from whoever is sending."""
+        before, seen = -1, self.seen().spans
+        while seen > before:
+            time.sleep(DRAINED)
+            before, seen = seen, self.seen().spans
+
+    def answer(self, how: str) -> None:
+        """From now on: `kept`, 200 on connections that stay; `closed`, 200 and no connection stays; `down`, 503."""
+        self._ask("POST", f"/answer/{how}")
 
 
 class UpsertsUpstream(Server):

@@ -19,7 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from bench.contents import Contents
-from bench.inspan_agent import Agent
+from bench.peers.inspan_agent import Agent
 from bench.process import ROOT, Failed
 from bench.rows_sink import ANSWER
 from bench.schedule import SPANS, Planned, events, plan

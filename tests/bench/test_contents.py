@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 from bench.contents import Contents
-from bench.inspan_agent import Agent
+from bench.peers.inspan_agent import Agent
 from bench.schedule import SPANS, plan
 
 

@@ -34,3 +34,12 @@ def test_it_forgets_when_it_is_told_to() -> None:
     assert upserts.rows.tally.keys == 1
     upserts.respond(Request(b"/forget", "identity", b""))
     assert upserts.rows.tally.keys == 0
+
+
+def test_connections_with_posts_are_counted_and_those_that_only_ask_are_not() -> None:
+    upserts, body = Upserts(), _body({"trace_id": "t", "id": "s"})
+    upserts.respond(Request(b"/tally", "identity", b"", 1))
+    for connection in (2, 2, 3):
+        upserts.respond(Request(BATCH, "identity", body, connection))
+    assert upserts.rows.tally.connections == 2
+    assert upserts.rows.tally.encodings == {"identity": 3}

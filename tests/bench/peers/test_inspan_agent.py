@@ -3,7 +3,7 @@
 from typing import Any
 
 from bench.contents import Contents
-from bench.inspan_agent import Agent
+from bench.peers.inspan_agent import Agent
 from bench.schedule import Planned
 
 SPANS = [Planned("t", None, 0.0, 9.0), Planned("t", 0, 1.0, 2.0)]

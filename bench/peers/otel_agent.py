@@ -1,5 +1,5 @@
-"""The same agent with OpenTelemetry's SDK: its batch processor and its OTLP exporter at their defaults. Run as
-`python -m bench.otel_agent`; target: the URL that takes OTLP.
+"""The same agent with OpenTelemetry's SDK: its batch processor and its OTLP exporter at what the environment says.
+Run as `python -m bench.peers.otel_agent`; target: the upstream's base URL.
 """
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -18,7 +18,7 @@ class Agent:
     """Spans recorded with the SDK's tracer."""
 
     def __init__(self, target: str, spans: list[Planned], contents: Contents) -> None:
-        self.counted = Counted(OTLPSpanExporter(target))
+        self.counted = Counted(OTLPSpanExporter(f"{target}/v1/traces"))
         self.provider = TracerProvider(resource=Resource.create({"service.name": "bench"}))
         self.provider.add_span_processor(BatchSpanProcessor(self.counted))
         self.tracer = self.provider.get_tracer("bench")
@@ -66,4 +66,4 @@ async def _make(target: str, spans: list[Planned], seed: int) -> Recorder:
 
 
 if __name__ == "__main__":
-    serve("bench.otel_agent", _make)
+    serve("bench.peers.otel_agent", _make)

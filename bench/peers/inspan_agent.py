@@ -1,4 +1,4 @@
-"""An agent beside inspan: records spans with its client. Run as `python -m bench.inspan_agent`.
+"""An agent beside inspan: records spans with its client. Run as `python -m bench.peers.inspan_agent`.
 
 Target: the socket's path, or `nowhere`, which records nothing and shows what following the schedule costs.
 """
@@ -96,4 +96,4 @@ async def _make(target: str, spans: list[Planned], seed: int) -> Recorder:
 
 
 if __name__ == "__main__":
-    serve("bench.inspan_agent", _make)
+    serve("bench.peers.inspan_agent", _make)

@@ -1,5 +1,5 @@
-"""The same agent with the unmodified tracing of agentex-sdk. Run as `python -m bench.agentex_agent` by a Python that
-has it; target: the upstream's base URL.
+"""The same agent with the unmodified tracing of agentex-sdk. Run as `python -m bench.peers.agentex_agent` by a
+Python that has it; target: the upstream's base URL.
 
 As agents use it: AsyncTracer, the default AsyncSpanQueue and the SGP processor, at their defaults and what the
 environment says, and at the end what the SDK's server does at its own.
@@ -70,4 +70,4 @@ async def _make(target: str, spans: list[Planned], seed: int) -> Recorder:
 
 
 if __name__ == "__main__":
-    serve("bench.agentex_agent", _make)
+    serve("bench.peers.agentex_agent", _make)

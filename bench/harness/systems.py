@@ -1,0 +1,57 @@
+"""What is measured beside each other, each told the same as far as it can be told."""
+
+from typing import Final
+
+import msgspec
+
+from bench.harness.settings import Case
+from bench.peers.inspan import Inspan
+from bench.peers.known import PEERS
+from bench.peers.limit import Limit
+from bench.peers.noop import Noop
+from bench.peers.otelcol import Collector
+from bench.peers.peer import Peer, Running
+from bench.peers.rotel import Rotel
+from bench.peers.settings import Settings
+from bench.peers.starting import address
+from bench.place import Place
+
+OURS, LIMIT, NOTHING, ROTEL, COLLECTOR = Inspan.name, Limit.name, Noop.name, Rotel().name, Collector.name
+SYSTEMS: Final[dict[str, Peer]] = {peer.name: peer for peer in (*PEERS, Limit())}
+AROUND: Final = 81  # bytes of a request around its spans, see bench.bodies
+LACKS: Final = {
+    ROTEL: frozenset({"none", "zstd"})
+}  # compressions that a system does not have; it is left out of their cases
+
+
+def start(system: Peer, place: Place, case: Case) -> Running:
+    """At its unix socket, where it has one and nobody asks for TCP. Raises Failed."""
+    tcp = "tcp" in system.transports and (case.load.tcp or "unix" not in system.transports)
+    listen = address(place.scratch, "tcp" if tcp else "unix")
+    return system.start(place.scratch, listen, place.upstream, told(system, case), place.core)
+
+
+def told(system: Peer, case: Case) -> Settings:
+    """Who cannot be told how many spans a batch has is told how many bytes they are."""
+    how = case.settings
+    if "batch_spans" not in system.deaf or how.batch_spans is None or how.batch_bytes is None:
+        return how
+    each = case.load.span_bytes + AROUND / case.load.spans
+    return msgspec.structs.replace(how, batch_bytes=min(how.batch_bytes, round(how.batch_spans * each)))
+
+
+def able(system: Peer, case: Case) -> bool:
+    """Whether it can be measured in this case."""
+    return case.settings.compression not in LACKS.get(system.name, frozenset())
+
+
+def found(names: tuple[str, ...]) -> tuple[list[tuple[Peer, str]], list[str]]:
+    """Those that can be had here with their versions, and why the others cannot."""
+    there, missing = [], []
+    for name in names:
+        why = SYSTEMS[name].available()
+        if why is None:
+            there.append((SYSTEMS[name], SYSTEMS[name].version()))
+        else:
+            missing.append(f"{name}: {why}")
+    return there, missing

@@ -1,0 +1,40 @@
+"""What compression costs, on the way in and on the way out."""
+
+from bench.harness.relayed import relayed
+from bench.harness.risk import RELAYING
+from bench.harness.scenario import COST, SPEED, Goal, Scenario
+from bench.harness.settings import Case, Load, given
+from bench.harness.systems import COLLECTOR, LIMIT, OURS, ROTEL
+
+SMALL = Load(spans=100, span_bytes=360)
+LARGE = Load(spans=100, span_bytes=10_000)
+HUGE = Load(spans=10, span_bytes=100_000)
+OUT = ("none", "gzip", "zstd")
+
+SCENARIO = Scenario(
+    name="compression",
+    asks="What does compression cost?",
+    how="A closed loop over 16 connections. What is sent is compressed, in three sizes; then what is posted.",
+    cases=(
+        *(
+            Case(name=f"{label}, out {how}", x=number, load=load, settings=given(compression=how))
+            for label, load in (("100 x 360 B", SMALL), ("100 x 10 KB", LARGE), ("10 x 100 KB", HUGE))
+            for number, how in enumerate(OUT)
+        ),
+        *(
+            Case(name=f"100 x 360 B, in {how}", x=number, load=Load(encoding=how), settings=given(compression="none"))
+            for number, how in enumerate(("gzip", "zstd"))
+        ),
+    ),
+    quick=("100 x 360 B, out none", "100 x 10 KB, out none"),
+    systems=(OURS, ROTEL, COLLECTOR, LIMIT),
+    run=relayed,
+    figures=(SPEED, COST),
+    risks=RELAYING,
+    goals=(
+        Goal("100 x 10 KB, out none", COLLECTOR, 3),
+        Goal("10 x 100 KB, out none", COLLECTOR, 3),
+        Goal("100 x 10 KB, out zstd", COLLECTOR, 2),
+        Goal("10 x 100 KB, out zstd", COLLECTOR, 2),
+    ),
+)
