@@ -14,6 +14,8 @@ Tree = dict[str, Any]
 NAME: Final = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"}
 KEY: Final = {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,253}$"}
 VARIABLE: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
+# As in the distribution specification, with the port of a registry. Empty is told by the templates, which say what to do.
+REPOSITORY: Final = "^([a-z0-9]+([._/:-]+[a-z0-9]+)*)?$"
 QUANTITY: Final = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)?$"}
 ATTRIBUTE: Final = '^[^,=%$"\\\\\\s]+$'  # what OTEL_RESOURCE_ATTRIBUTES, Kubernetes and YAML leave as it is
 
@@ -38,7 +40,7 @@ def _values() -> Tree:
     return {
         "enabled": {"type": "boolean"},
         "image": _keys(
-            repository=_text(),
+            repository=_text(REPOSITORY),
             tag=_text("^[A-Za-z0-9_.-]*$"),
             digest=_text("^(sha256:[0-9a-f]{64})?$"),
             pullPolicy={"enum": ["", "Always", "IfNotPresent", "Never"]},

@@ -1,6 +1,7 @@
 """What is true of every pod with the sidecar, whatever the values."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,37 @@ def test_pods_of_the_app_share_a_group_with_the_sidecar(helm: Helm4, chart: Path
     assert (
         "securityContext" not in helm.render(chart, example("claim")).pods[0]["spec"]
     )  # the app's chart writes its own
+
+
+CRON = """\
+{{- $pod := merge (dict "Values" (merge (dict "inspan" (dict "fsGroup" 65532)) .Values)) . }}
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly}
+spec:
+  schedule: "0 3 * * *"
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          {{- include "inspan.pod" $pod | nindent 10 }}
+          containers:
+            - name: app
+              image: registry.example/app:1
+"""
+
+
+def test_one_pod_of_a_chart_may_have_another_value_than_the_others(helm: Helm4, chart: Path, tmp_path: Path) -> None:
+    both = shutil.copytree(chart, tmp_path / "example")
+    (both / "templates" / "cron.yaml").write_text(CRON, encoding="utf-8")
+    documents = helm.render(both, example("claim")).documents
+    (cron,) = [each for each in documents if each["kind"] == "CronJob"]
+    assert cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]["securityContext"]["fsGroup"] == 65532
+    (deployment,) = [each for each in documents if each["kind"] == "Deployment"]
+    assert "securityContext" not in deployment["spec"]["template"]["spec"]
+    (line,) = [line for line in CRON.splitlines() if "$pod :=" in line]
+    assert line in (CHARTS / "README.md").read_text(encoding="utf-8")
 
 
 def test_without_the_sidecar_the_pod_is_what_it_was(helm: Helm4, chart: Path) -> None:

@@ -16,12 +16,34 @@ from inspan_collector.config.model import Config, SocketConfig
 from inspan_collector.config.tree import Tree, struct_of
 from inspan_collector.config.values import Address, Budget, Percent, Seconds, Secret, Size
 
+# Patterns for editors and for Helm, which see a value long before we do: what they refuse we refuse. Of the syntax that
+# JSON Schema's regular expressions and Go's have in common.
+SIZE: Final = r"\s*[0-9]+([.][0-9]+)?\s*([bB]|[kKmMgG]([bB]|[iI][bB]?))?\s*"
+TIME: Final = r"\s*[0-9]+([.][0-9]+)?\s*(us|ms|s|m|h)?\s*"
+URL: Final = r"^[hH][tT][tT][pP][sS]?://\S+$"
+
 _TYPES: Final[dict[type, Tree]] = {
-    Size: {"type": ["string", "integer"], "description": "bytes, or text such as 64MiB or 4MB"},
-    Budget: {"type": ["string", "integer"], "description": "bytes, text such as 64MiB, or auto"},
-    Seconds: {"type": ["string", "number"], "description": "seconds, or text such as 100ms, 2s, 5m or 1h"},
-    Percent: {"type": "string", "description": "a percentage such as 25%"},
-    Address: {"type": "string", "description": "host:port"},
+    Size: {
+        "type": ["string", "integer"],
+        "pattern": f"^{SIZE}$",
+        "description": "bytes, or text such as 64MiB or 4MB",
+    },
+    Budget: {
+        "type": ["string", "integer"],
+        "pattern": f"^({SIZE}|auto)$",
+        "description": "bytes, text such as 64MiB, or auto",
+    },
+    Seconds: {
+        "type": ["string", "number"],
+        "pattern": f"^{TIME}$",
+        "description": "seconds, or text such as 100ms, 2s, 5m or 1h",
+    },
+    Percent: {
+        "type": "string",
+        "pattern": r"^\s*[0-9]+([.][0-9]+)?\s*%\s*$",
+        "description": "a percentage such as 25%",
+    },
+    Address: {"type": "string", "pattern": "^.+:[0-9]{1,5}$", "description": "host:port"},
     Path: {"type": "string", "description": "a path"},
     Secret: {"type": "string", "description": "text, with ${VAR} of the environment, or file:/path"},
 }
@@ -95,6 +117,7 @@ def _complete_schema(struct: type[Struct], definitions: Tree) -> None:
         if below is None and default is not msgspec.NODEFAULT:
             made["properties"][info.name]["default"] = default
     if struct is DestinationConfig:
+        made["properties"]["url"]["pattern"] = URL
         for key in set().union(*KIND_DEFAULTS.values()):
             made["properties"][key].pop("default", None)
         definitions["BatchConfig"]["properties"]["max_spans"].pop("default", None)

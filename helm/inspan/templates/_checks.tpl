@@ -29,6 +29,14 @@ would otherwise be seen in a pod that does not start, or is evicted a week later
 {{- if not $bytes -}}
 {{- fail "inspan.resources.limits.memory: is missing, or no size such as 256Mi; how many spans are held follows from it" -}}
 {{- end -}}
+{{- /* At rest it takes 53 MiB, and `auto` 40 % of the limit for spans: below this there is no room for a request of 16 MiB. */ -}}
+{{- if lt ($bytes | int64) 100663296 -}}
+{{- fail (printf "inspan.resources.limits.memory: %v is too little; the process takes 53 MiB before it holds a span, so 96Mi at least" $limit) -}}
+{{- end -}}
+{{- $request := dig "requests" "memory" $limit (.Values.inspan.resources | default dict) -}}
+{{- if gt (include "inspan.bytes" $request | int64) ($bytes | int64) -}}
+{{- fail (printf "inspan.resources.requests.memory: %v is more than inspan.resources.limits.memory (%v), which Kubernetes refuses; lower it, or raise the limit" $request $limit) -}}
+{{- end -}}
 {{- $budget := dig "memory" "max_bytes" "auto" .Values.inspan.config -}}
 {{- if ne (toString $budget) "auto" -}}
 {{- /* auto takes 40 %: the interpreter has 50 MiB, and buffers grow with what passes. */ -}}
@@ -52,6 +60,9 @@ would otherwise be seen in a pod that does not start, or is evicted a week later
 {{- if not (regexMatch ":0*[1-9][0-9]{0,4}$" $address) -}}
 {{- fail (printf "inspan.config.%s: %s has no port that a pod could name; use one such as :4318" $key $address) -}}
 {{- end -}}
+{{- end -}}
+{{- if and $config.listen (eq (include "inspan.port" $config.listen) (include "inspan.port" $admin)) -}}
+{{- fail (printf "inspan.config.listen: %s has the port of inspan.config.admin.listen (%s); use 127.0.0.1:4318" $config.listen $admin) -}}
 {{- end -}}
 {{- $path := dig "socket" "path" "" $config -}}
 {{- if and $path (ne $path "/run/inspan/inspan.sock") -}}

@@ -9,7 +9,7 @@ Spans leave through the container inspan of each pod, and go to:
 {{- end }}
 
 See it work:
-  POD=$(kubectl -n {{ $namespace }} get pods -l inspan.dev/sidecar=true,app.kubernetes.io/instance={{ .Release.Name }} -o name | head -n 1)
+  POD=$(kubectl -n {{ $namespace }} get pods -l inspan.dev/sidecar=true -o name | head -n 1)   # or one that you name
   kubectl -n {{ $namespace }} port-forward "$POD" {{ $port }} &
   curl -s http://127.0.0.1:{{ $port }}/status      # the books: accepted by dialect, delivered and dropped by destination
   http://127.0.0.1:{{ $port }}/                    # the same, live, in a browser

@@ -2,10 +2,12 @@ import json
 import re
 from typing import Any
 
+import pytest
 import yaml
 
 from inspan_collector.config.load import load
-from inspan_collector.config.render import render, schema
+from inspan_collector.config.render import _TYPES, render, schema
+from inspan_collector.config.values import Address, Budget, Percent, Seconds, Size, decode
 
 # The example of the design, without the keys of later versions.
 EXAMPLE = """
@@ -116,6 +118,27 @@ def test_the_schema_finds_wrong_keys_words_and_types() -> None:
     for spool in ({"mode": "never"}, {"threshold": 50}, {"max_size": "1GiB"}, "/x"):
         assert len(list(faults({"spool": spool}, schema()))) == 1
     assert list(faults({"spool": None}, schema())) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts"),
+    [
+        (Size, ["64MiB", "4MB", "512Ki", "1.5gib", "7", " 5 kb ", "1B", "4 megs", "5m", "MiB", "-1", "", "1e3", "5kk"]),
+        (Budget, ["auto", "64MiB", "automatic", "Auto", "4 megs"]),
+        (Seconds, ["1.5", "100ms", "2s", " 5m ", "1h", "7us", "5 minutes", "1H", "s", "-1s", "", "1d"]),
+        (Percent, ["25%", "1.5 %", "25", "%", "x%"]),
+        (Address, ["127.0.0.1:4318", "[::1]:80", "localhost:0", "localhost", "host:", "host:123456", ":80"]),
+    ],
+)
+def test_what_a_pattern_of_the_schema_refuses_we_refuse(kind: Any, texts: list[str]) -> None:
+    pattern = _TYPES[kind]["pattern"]
+    for text in texts:
+        try:
+            decode(kind, text)
+        except ValueError:
+            continue
+        assert re.search(pattern, text), text
+    assert any(not re.search(pattern, text) for text in texts)
 
 
 def test_the_schema_takes_sizes_and_times_as_text_or_number() -> None:
