@@ -72,8 +72,8 @@ image-base: .venv-image/.ready ## what `make image` builds on, anew: Debian's pa
 image-test: $(READY) ## builds the image with buildah, and runs it as nobody in particular; needs root
 	$(PY) -m pytest -m e2e tests/image $(ARGS)
 
-audit: .venv-audit/.ready ## what is known against the versions that are installed; the one verb that always needs the network
-	@PYTHONPATH=collector .venv-audit/bin/python -m image.audit .venv-audit/bin/pip-audit constraints/run.txt
+audit: .venv-audit/.ready ## what is known against the versions that are installed; the one verb that always needs the network; ARGS=--strict fails where nobody can be asked
+	@PYTHONPATH=collector .venv-audit/bin/python -m image.audit $(ARGS) .venv-audit/bin/pip-audit constraints/run.txt
 
 docs: $(READY) ## write anew what pages under docs/ have from the code: keys, metrics
 	$(PY) -m docs.pages

@@ -1,7 +1,7 @@
-"""`python -m image.audit PIP_AUDIT FILE…`: what is known against the versions that a deployment installs.
+"""`python -m image.audit [--strict] PIP_AUDIT FILE…`: what is known against the versions that a deployment installs.
 
 Exit 0: nothing is known, or nobody can be asked here, which is said in words. Exit 1: something is known, or of some
-version nothing was said.
+version nothing was said; with --strict also where nobody can be asked.
 """
 
 import json
@@ -51,15 +51,15 @@ def read(said: Any) -> Answer:
     return Answer(findings, untold)
 
 
-def audit(pip_audit: str, files: Sequence[Path]) -> int:
-    """Print what is known. Returns the exit code."""
+def audit(pip_audit: str, files: Sequence[Path], *, strict: bool = False) -> int:
+    """Print what is known. strict: not to be able to ask is a failure. Returns the exit code."""
     with tempfile.TemporaryDirectory(prefix="inspan-audit-") as folder:
         known = Path(folder) / "known.txt"
         known.write_text(f"{KNOWN}\n")
         control = ask(pip_audit, known)
     if control is None or not control.findings:
         print(f"NOT AUDITED: no advisories can be read here (of {KNOWN}, which has some, nothing was said)")
-        return 0
+        return int(strict)
     failed = False
     for file in files:
         answer = ask(pip_audit, file)
@@ -73,4 +73,5 @@ def audit(pip_audit: str, files: Sequence[Path]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(audit(sys.argv[1], [Path(name) for name in sys.argv[2:]]))
+    words = [word for word in sys.argv[1:] if word != "--strict"]
+    sys.exit(audit(words[0], [Path(name) for name in words[1:]], strict="--strict" in sys.argv))

@@ -67,6 +67,7 @@ def test_a_service_that_does_not_know_what_everybody_knows_is_no_answer(
     tmp_path: Path, pins: Path, capsys: pytest.CaptureFixture[str], control: Any
 ) -> None:
     assert audit(pip_audit(tmp_path, control, [CLEAN]), [pins]) == 0
+    assert audit(pip_audit(tmp_path, control, [CLEAN]), [pins], strict=True) == 1
     assert capsys.readouterr().out.startswith("NOT AUDITED")
 
 
