@@ -14,7 +14,7 @@ Tree = dict[str, Any]
 NAME: Final = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"}
 KEY: Final = {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,253}$"}
 VARIABLE: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
-# As in the distribution specification, with the port of a registry. Empty is told by the templates, which say what to do.
+# As in the distribution specification, with the port of a registry. Empty is told by the templates, with what to do.
 REPOSITORY: Final = "^([a-z0-9]+([._/:-]+[a-z0-9]+)*)?$"
 QUANTITY: Final = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)?$"}
 ATTRIBUTE: Final = '^[^,=%$"\\\\\\s]+$'  # what OTEL_RESOURCE_ATTRIBUTES, Kubernetes and YAML leave as it is
