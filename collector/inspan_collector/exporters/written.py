@@ -16,7 +16,9 @@ _NAMED: Final = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}  # 
 
 def plain(text: str) -> tuple[str, list[int]]:
     """The text with its escapes undone once, and where in the text each character of that begins, and the end."""
-    pieces, starts, at = [], [], 0
+    pieces: list[str] = []
+    starts: list[int] = []
+    at = 0
     for escape in _ESCAPE.finditer(text):
         pieces.append(text[at : escape.start()])
         starts += range(at, escape.start())
