@@ -6,7 +6,7 @@ Numbers and reasons only, and nothing that changes anything: GET and HEAD.
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 from aiohttp import web
@@ -18,6 +18,7 @@ from inspan_collector.hosts import Hosts
 from inspan_collector.live import Crowded, Feed, Viewer
 from inspan_collector.metrics import registry
 from inspan_collector.page import Page
+from inspan_collector.readers import Readers
 from inspan_collector.readonly import readonly
 from inspan_collector.view import View
 
@@ -41,7 +42,8 @@ class Admin:
         self.registry = registry(view)
         self.page = Page()
         self.feed = Feed(view)
-        self.feeding: asyncio.Task[None] | None = None
+        self.readers = Readers(lambda: asyncio.get_running_loop().time())
+        self.running: list[asyncio.Task[None]] = []
         self.runner: web.AppRunner | None = None
 
     async def start(self, address: Address, hosts: Hosts) -> None:
@@ -59,23 +61,25 @@ class Admin:
                 *self.page.routes(),
             ]
         )
+        self.readers.watch(app)
         self.runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=STOP)
         await self.runner.setup()
         try:
-            await web.TCPSite(self.runner, address.host, address.port).start()
+            await self.readers.listen(address, cast("web.Server", self.runner.server))  # setup made it
         except OSError as error:
             await self.runner.cleanup()
             raise StartError(f"admin.listen {address}: {error.strerror or error}") from None
-        self.feeding = asyncio.create_task(self.feed.run())
+        self.running = [asyncio.create_task(self.feed.run()), asyncio.create_task(self.readers.run())]
 
     def port(self) -> int | None:
         """The port it listens on; None before the start."""
-        return self.runner.addresses[0][1] if self.runner is not None and self.runner.addresses else None
+        return self.readers.port()
 
     async def stop(self) -> None:
         """Stop listening. Who looks is told, and not waited for."""
-        if self.feeding is not None:
-            self.feeding.cancel()
+        for task in self.running:
+            task.cancel()
+        self.readers.close()
         self.feed.close()
         if self.runner is not None:
             await self.runner.cleanup()

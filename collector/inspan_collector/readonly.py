@@ -29,6 +29,8 @@ def readonly(hosts: Hosts) -> web.Application:
     async def pass_readers(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.method not in READING:
             return _refusal(405, "here is nothing but to read\n", {"allow": ", ".join(READING)})
+        if request.body_exists or hdrs.CONTENT_ENCODING in request.headers:
+            return _refusal(413, "no body is read here\n")
         called = request.headers.getall(hdrs.HOST, [])
         if request.path not in PROBES and not all(map(hosts.know, called)):
             return _refusal(403, _stranger(", ".join(called)))

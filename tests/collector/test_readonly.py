@@ -30,11 +30,27 @@ async def test_nothing_but_reading_is_answered_and_no_body_is_waited_for(tmp_pat
             assert (reply.status, reply.headers["allow"], reply.closes) == (405, "GET, HEAD", True)
 
 
-async def test_a_head_has_no_body_and_a_get_with_one_is_answered_without_it(tmp_path: Path) -> None:
+async def test_a_head_has_no_body_and_a_get_with_one_is_refused_before_it(tmp_path: Path) -> None:
     async with Running(tmp_path) as running:
         for path in (*FINITE, "/"):
             assert (await ask(running, f"HEAD {path}")).status == 200
-            assert (await ask(running, f"GET {path}", "content-length: 1000000000")).status == 200
+            for body in ("content-length: 1000000000", "transfer-encoding: chunked", "content-encoding: gzip"):
+                refused = await ask(running, f"GET {path}", body)
+                assert (refused.status, refused.closes) == (413, True)
+
+
+async def test_what_is_not_http_is_answered_alike_and_is_nothing_to_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Running(tmp_path) as running:
+        for line in ("x", "GET /status HTTP/1.1\r\ncontent-length: CANARY"):
+            client = Client(*await asyncio.open_connection("127.0.0.1", running.service.admin.port()))
+            client.send(f"{line}\r\n\r\n".encode())
+            reply = await client.reply()
+            assert (reply.status, reply.headers["cache-control"]) == (400, "no-store")
+            assert b"CANARY" not in reply.body
+            await client.close()
+    assert caplog.text == ""
 
 
 async def test_every_answer_says_what_a_browser_must_not_do_with_it(tmp_path: Path) -> None:

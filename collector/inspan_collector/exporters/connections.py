@@ -2,9 +2,7 @@
 
 import asyncio
 import random
-import re
 import socket
-import ssl
 import weakref
 from collections.abc import Mapping, Sequence
 from math import inf
@@ -23,12 +21,13 @@ from inspan_collector.errors import Later, Pause
 from inspan_collector.exporters.forgetting import forget
 from inspan_collector.exporters.masking import masked, secrets_sent
 from inspan_collector.exporters.tls import Tls
+from inspan_collector.exporters.troubles import later, tls_refusal
 from inspan_collector.exporters.verdict import MAX_MESSAGE
+from inspan_collector.exporters.written import MAX_TEXT
 
 MAX_ANSWER: Final = 64 << 10  # bytes of an answer that are kept: a partial success and its message are far smaller
 MAX_SPAN: Final = 8 << 20  # bytes of one span as an answer; twice the largest that is taken by default
 MAX_READ: Final = 16 << 20  # bytes that are read: SGP echoes every span, and reading costs less than a new connection
-_QUERY: Final = re.compile(r"\?[^\s'\"]*")
 AGE_JITTER: Final = 0.2  # of the connection age: the pods of one rollout should not all move at once
 
 
@@ -98,13 +97,12 @@ class Connections:
             del trouble  # or this frame and it would hold each other
 
     def _trouble(self, error: aiohttp.ClientError | OSError, url: URL, headers: Mapping[str, str]) -> Later | Pause:
-        if isinstance(error, TimeoutError):
-            return Later(f"no answer within {self.config.timeout} s")
-        said = masked(str(error), secrets_sent(self.config, url, headers))
-        if _is_refusal_by_tls(error):
-            hint = self.tls.trouble or "check the certificates and tls.ca_file"
-            return Pause(f"TLS to {shown_url(str(url))} failed: {said}; {hint}")
-        return _later(error, said)
+        refusal = tls_refusal(error)
+        if refusal is None:
+            words = masked(str(error), secrets_sent(self.config, url, headers))[:MAX_MESSAGE]
+            return later(error, url, self.config.timeout, words)
+        hint = self.tls.trouble or "check the certificates and tls.ca_file"
+        return Pause(f"TLS to {shown_url(str(url))} failed: {refusal}; {hint}")
 
     async def _post(self, *request: Any) -> Answer:
         session, trace = self._current(), SimpleNamespace(reused=False)
@@ -215,27 +213,7 @@ async def _read(response: aiohttp.ClientResponse, most: int) -> Answer:
 
 def _without(answer: Answer, secrets: Sequence[str]) -> Answer:
     """The answer with its words masked, before anything is cut off: half a secret would not be known as one."""
-    words = masked(answer.words.decode("utf-8", "replace"), secrets).encode()
+    beginning = answer.words[: 4 * MAX_TEXT + 4]  # bytes: four a character at most, and one character more
+    words = masked(beginning.decode("utf-8", "replace"), secrets).encode()
     headers = {name.lower(): value for name, value in answer.headers.items()}
-    if "location" in headers:
-        headers["location"] = masked(headers["location"], secrets)
     return Answer(status=answer.status, words=words, headers=headers)
-
-
-def _later(error: Exception, said: str) -> Later:
-    """Without the query of the URL, in which some upstreams want a key, and without the upstream's own words."""
-    text = _QUERY.sub("?***", said)
-    if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
-        return Later(f"{type(error).__name__}: the answer cannot be read", text[:MAX_MESSAGE])
-    return Later(f"{type(error).__name__}: {text}"[:MAX_MESSAGE])
-
-
-def _is_refusal_by_tls(error: Exception) -> bool:
-    """One side does not accept the other's certificate or protocol.
-
-    In TLS 1.3 a server judges our certificate after the handshake: its alert comes in place of an answer.
-    """
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return True
-    cause = error.__cause__
-    return isinstance(cause, ssl.SSLError) and "ALERT" in (cause.reason or "")

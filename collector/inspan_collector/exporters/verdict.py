@@ -1,16 +1,19 @@
 """An upstream's answer, translated once into a decision. Pure."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
+from urllib.parse import urlsplit
 
-from inspan_collector.config.destination import shown_url
 from inspan_collector.errors import Isolate, Later, Pause
 
 MAX_MESSAGE: Final = 300  # characters of an upstream's words that are kept
 REFUSED: Final = frozenset({400, 409, 413, 422})  # something in this request; its neighbours may be fine
 LATER: Final = frozenset({408, 429})  # and every 5xx: the spans are fine, the time is not
+
+_HOST: Final = re.compile(r"[a-z0-9.-]{1,253}")  # a name of DNS or an address of IPv4
 
 
 def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
@@ -43,6 +46,18 @@ def _number(value: str | None) -> float | None:
     return number if 0 <= number < float("inf") else None
 
 
+def _place(headers: Mapping[str, str]) -> str:
+    """Scheme and host of a redirect's target, where they are no more than that: all else may quote a span."""
+    try:
+        target = urlsplit(headers.get("location", ""))
+        host = target.hostname or ""
+        known = target.scheme in ("http", "https") and _HOST.fullmatch(host) is not None
+        port = f":{target.port}" if target.port else ""
+    except ValueError:
+        return ""
+    return f" to {target.scheme}://{host}{port}" if known else ""
+
+
 def raise_for(status: int, words: bytes, headers: Mapping[str, str], wall: float) -> None:
     """Raise the decision that an answer asks for; nothing for 2xx.
 
@@ -56,6 +71,5 @@ def raise_for(status: int, words: bytes, headers: Mapping[str, str], wall: float
     if status in REFUSED:
         raise Isolate(status, message)
     if 300 <= status < 400:
-        location = shown_url(headers.get("location", "nowhere"))[:MAX_MESSAGE]
-        raise Pause(f"{status}: the upstream redirects to {location}; set the url to where spans should go")
+        raise Pause(f"{status}: the upstream redirects{_place(headers)}; set the url to where spans should go", message)
     raise Pause(f"{status}: check url, headers and credentials", message)

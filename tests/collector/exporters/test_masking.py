@@ -10,7 +10,8 @@ from tests.collector.sink.posts import otlp
 from yarl import URL
 
 from inspan_collector.errors import InspanError, Isolate, Later, Pause
-from inspan_collector.exporters.masking import LEAST, masked, secrets_sent
+from inspan_collector.exporters.masking import LEAD, LEAST, masked, secrets_sent
+from inspan_collector.exporters.written import MAX_TEXT
 
 TOKEN = "c4n/ry+tok<n=='\"7"  # what JSON, HTML and URLs each write in a way of their own
 
@@ -29,6 +30,9 @@ TOKEN = "c4n/ry+tok<n=='\"7"  # what JSON, HTML and URLs each write in a way of 
         TOKEN.replace("<", "&lt;").replace("'", "&#x27;").replace('"', "&quot;"),
         TOKEN.upper(),
         json.dumps(json.dumps(json.dumps(TOKEN))),
+        "".join(f"\\u{ord(letter):04X}" for letter in TOKEN),
+        "".join(f"&#{ord(letter)};" for letter in TOKEN),
+        "".join(f"%{ord(letter):02x}" for letter in TOKEN),
     ],
 )
 def test_a_token_is_masked_however_it_is_written(written: str) -> None:
@@ -59,8 +63,32 @@ def test_an_account_is_no_secret_and_a_query_is() -> None:
     url = URL("https://up.example/?sig=a%2Fbcdefgh&x=1")
     sent = secrets_sent(config, url, {"user-agent": "inspan/1", "x-selected-account-id": "my-account-1", **headers})
     assert masked("inspan/1 my-account-1 0123456789 sig=a%2Fbcdefgh a/bcdefgh", sent) == (
-        "inspan/1 my-account-1 *** sig=*** ***"
+        "inspan/1 my-account-1 *** *** ***"  # the first twelve characters of the query are in it
     )
+
+
+def test_the_beginning_of_a_secret_is_masked_where_an_upstream_shows_that_alone() -> None:
+    key = "sk-live-0123456789abcdefghijklmnopq"
+    assert masked(f"no such key: {key[:20]}..., {key[:LEAD]}...", [f"Bearer {key}"]) == "no such key: ***..., ***..."
+
+
+@pytest.mark.parametrize("words", ["\\", "\\u", "pass\\", "a", "%", "&#", 'pass"', "a\\"])
+@pytest.mark.parametrize("secret", ['pass"word1', "\\" * 40 + '"abcdefgh', "a" * 799 + "b", "%41" * 20])
+def test_no_words_take_long_to_mask(words: str, secret: str) -> None:
+    """A search that goes back over what it has read takes hours for this."""
+    masked(words * (1 << 18), [secret])
+
+
+def test_no_more_is_read_than_is_shown_and_no_half_secret_is_left_at_the_cut() -> None:
+    for shown in range(len(TOKEN) + 1):
+        text = masked("." * (MAX_TEXT - shown) + TOKEN, [TOKEN])
+        assert len(text) <= MAX_TEXT + 2 and text.removesuffix("***").strip(".") == ""
+    assert masked("." * (MAX_TEXT - 7) + "1234567", ["12345678"]).endswith(".1234567")  # which is all there is
+
+
+def test_escapes_that_mean_no_character_are_left() -> None:
+    said = "&#9999999; &#x110000; &#0; %00 \\u0000 \\ 100% of & \\ud83d\\ude00 \\"
+    assert masked(said, [TOKEN]) == said
 
 
 TO = {"headers": {"authorization": f"Bearer {TOKEN}"}}
