@@ -48,8 +48,11 @@ class Later(InspanError):
     """The upstream cannot take this now; nothing is wrong with the spans.
 
     words: the upstream's own, which may quote a span: for logs and quarantine, never for the admin address.
-    retry_after: seconds that the upstream asked for, None when it did not say.
+    retry_after: seconds that the upstream asked for, None when it did not say. sent: False where there was not even a
+    connection.
     """
+
+    sent = True
 
     def __init__(self, reason: str, words: str = "", retry_after: float | None = None) -> None:
         super().__init__(reason)
@@ -67,7 +70,9 @@ class Isolate(InspanError):
 
 
 class Pause(InspanError):
-    """The configuration is wrong, not the spans: keep everything and say so. words: see Later."""
+    """The configuration is wrong, not the spans: keep everything and say so. words, sent: see Later."""
+
+    sent = True
 
     def __init__(self, reason: str, words: str = "") -> None:
         super().__init__(reason)

@@ -44,7 +44,7 @@ class Queue(Struct, frozen=True):
 
 
 class Batches(Struct, frozen=True):
-    """Requests that were sent, and what was in them."""
+    """Requests that went out on a connection, and what was in them."""
 
     sent: int = 0
     spans: int = 0
