@@ -93,11 +93,11 @@ def _destinations(watch: Watch, columns: int, rows: int) -> list[Line]:
 
 
 def _agents(watch: Watch, rows: int) -> list[Line]:
-    found = watch.status.agents.last
+    found, known = watch.status.agents.last, sum(watch.status.agents.states.values())
     if not found or rows < HEADINGS + 1:
         return []
     shown = found[: min(AGENTS, rows - HEADINGS)]
-    more = f", {len(found) - len(shown)} more" if len(found) > len(shown) else ""
+    more = f", {known - len(shown):,} more" if known > len(shown) else ""  # a feed has those heard last, and no more
     return [[], [Piece("agents", BOLD), Piece(f"  heard last{more}", DIM)], *(_agent(each) for each in shown)]
 
 

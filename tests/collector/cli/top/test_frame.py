@@ -61,6 +61,12 @@ def test_on_a_large_screen_agents_are_shown_too() -> None:
     assert any("agents: 1 lost" in line for line in drawn(watch, 140, 50))
 
 
+def test_agents_that_the_feed_does_not_name_are_counted_too() -> None:
+    last = [{"id": f"{number:08}", "service": "shop", "state": "running"} for number in range(100)]
+    watch = watching(agents={"states": {"running": 1024}, "services": {}, "last": last})
+    assert any("heard last, 1,016 more" in line for line in drawn(watch, 140, 50))
+
+
 def test_numbers_of_thousands_of_millions_are_cut_nowhere_at_80_columns() -> None:
     queue = {"spans": LARGE, "capacity_spans": LARGE, "oldest_age_seconds": 86400.0}
     lines = drawn(watching(destination(queue=queue), books={"up": {"queued": LARGE, "delivered": LARGE}}))
