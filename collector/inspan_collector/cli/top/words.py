@@ -14,6 +14,7 @@ OK: Final = "✓ "
 SIGN: Final = "! "  # a sign beside each colour: not everybody sees colours, and not every terminal has them
 LOST: Final = "✗ "
 BRIEF: Final = 3.0  # s: a gate that is shut for less is no news, and what comes and goes each second cannot be read
+ONCE: Final = "otlp"  # the dialect in which a span comes once; in the others its start and its end are a copy each
 NEARLY_FULL: Final = 0.9  # of a queue: what comes will be refused soon
 
 
@@ -35,7 +36,9 @@ def _loss(watch: Watch) -> Piece:
     taken = sum(book.accepted for book in status.ledger.dialects.values())
     lost = sum(watch.lost(each) for each in status.destinations)
     if not lost:
-        return Piece(f"{OK}Nothing is lost: of {taken:,} spans each is delivered, kept or on its way.", GOOD)
+        merging = any(book.accepted for name, book in status.ledger.dialects.items() if name != ONCE)
+        what = "copies of spans" if merging else "spans"
+        return Piece(f"{OK}Nothing is lost: of {taken:,} {what} each is delivered, kept or on its way.", GOOD)
     whose = "; ".join(f"{safe(each.name)}: {_why(watch, each)}" for each in status.destinations if watch.lost(each))
     at = watch.last_drop()
     when = "" if at is None else f", last at {clock(at)}"

@@ -20,6 +20,11 @@ def test_the_first_line_says_that_nothing_is_lost() -> None:
     assert said(moment(accepted=1234)) == ["✓ Nothing is lost: of 1,234 spans each is delivered, kept or on its way."]
 
 
+def test_copies_are_called_so_where_starts_and_ends_come_by_themselves() -> None:
+    ledger = {"dialects": {"spans": {"received": 29, "accepted": 29}}, "destinations": {}, "imbalance": 0}
+    assert "of 29 copies of spans each" in said(moment(ledger=ledger))[0]
+
+
 def test_the_first_line_says_what_is_lost_and_why() -> None:
     books = {"a": {"dropped_queue_full": 1200, "dropped_shutdown": 34}, "b": {"delivered": 5}}
     evicted = destination("b", quarantine={"spans": 0, "evicted": 2})
