@@ -9,6 +9,7 @@ from inspan_collector.cli.top.told import Agent, Event
 from inspan_collector.cli.top.watch import Watch
 from inspan_collector.cli.top.words import clock, counted, number, verdict
 from inspan_collector.screen.bars import bar
+from inspan_collector.screen.cells import cells, padded
 from inspan_collector.screen.line import Piece, apart, fitting, line
 from inspan_collector.screen.paint import BAD, BOLD, DIM, WARN, Paint
 
@@ -82,7 +83,7 @@ def _destinations(watch: Watch, columns: int, rows: int) -> list[Line]:
     blocks = [block(watch, each, columns) for each in found]
     if sum(len(each) + 1 for each in blocks) <= rows:
         return [part for each in blocks for part in ([], *each)]
-    wide = max((len(safe(each.name)) for each in found), default=0)
+    wide = max((cells(safe(each.name)) for each in found), default=0)
     order = sorted(found, key=lambda each: (-watch.lost(each), each.gate.state == "open", -each.filled()))
     room = max(1, rows - HEADINGS)
     shown = found if len(found) <= room else order[: room - 1]
@@ -103,7 +104,7 @@ def _agents(watch: Watch, rows: int) -> list[Line]:
 
 def _agent(agent: Agent) -> Line:
     lost = sum(agent.dropped.values()) + agent.missing
-    who = f"  {cut(safe(agent.service), 24):<24} {cut(safe(agent.id), 8):<8} {safe(agent.state):<9}"
+    who = f"  {padded(cut(safe(agent.service), 24), 24)} {padded(cut(safe(agent.id), 8), 8)} {safe(agent.state):<9}"
     numbers = f" {age(agent.silent_seconds):>4} ago {agent.recorded:>13,} recorded {agent.accepted:>13,} taken"
     return [Piece(who), Piece(numbers), Piece(f"  {lost:,} lost" if lost else "", BAD)]
 
