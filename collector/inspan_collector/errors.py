@@ -17,6 +17,10 @@ class StartError(InspanError):
     """The sidecar cannot start here: a live socket, a path too long, an address in use."""
 
 
+class Unwritten(InspanError):
+    """Standard output takes no more. The message says why. A reader that has gone is BrokenPipeError, as everywhere."""
+
+
 class MalformedChunk(InspanError):
     """A body that is not what its content type says.
 

@@ -17,7 +17,7 @@ from inspan_collector.cli.passing import lines
 from inspan_collector.cli.send import UnixConnection
 from inspan_collector.cli.sighted import Sighting
 from inspan_collector.cli.sighting import sightings
-from inspan_collector.cli.terminal import add_json, note, prepare, safe, width
+from inspan_collector.cli.terminal import add_json, note, prepare, safe, say, width
 from inspan_collector.screen.paint import Paint, colours
 from inspan_collector.tap import DIALECTS, MAX_RATE, RATE
 
@@ -117,8 +117,7 @@ class _Tapping:
                 self._say(line)
 
     def _say(self, line: str) -> None:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()  # also into a pipe: it is about what passes now
+        say(line, now=True)  # also into a pipe: it is about what passes now
 
     def _enough(self) -> bool:
         counted = self.arguments.count is not None and self.shown >= self.arguments.count

@@ -1,6 +1,8 @@
 """What holds for every command: `--json`, help, and exit codes that the page has."""
 
 import argparse
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,16 @@ def test_an_end_has_its_code(thrown: type[BaseException] | None, code: int, monk
     monkeypatch.setattr("inspan_collector.cli.check.execute", execute)
     assert main(["check"]) == code
     assert code in EXITS
+
+
+@pytest.mark.parametrize("words", ["check", "check --json", "check --schema"])
+@pytest.mark.parametrize(
+    ("to", "why"), [(">&-", "Bad file descriptor"), ("> /dev/full", "No space left on device")], ids=["closed", "full"]
+)
+def test_an_output_that_takes_nothing_is_said_in_a_line(words: str, to: str, why: str) -> None:
+    environment = {"INSPAN_DESTINATION_URL": "http://127.0.0.1:9/v1/traces"}
+    command = f"{sys.executable} -m inspan_collector {words} {to}"
+    done = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"inspan: standard output cannot be written: {why}"
+    assert "Traceback" not in done.stderr
