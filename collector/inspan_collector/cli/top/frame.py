@@ -5,9 +5,9 @@ from typing import Final
 
 from inspan_collector.cli.terminal import age, cut, safe, size
 from inspan_collector.cli.top.blocks import block, row
-from inspan_collector.cli.top.told import Agent, Event
+from inspan_collector.cli.top.told import Agent, Event, Status
 from inspan_collector.cli.top.watch import Watch
-from inspan_collector.cli.top.words import clock, counted, number, verdict
+from inspan_collector.cli.top.words import NEARLY_FULL, clock, counted, number, verdict
 from inspan_collector.screen.bars import bar
 from inspan_collector.screen.cells import cells, padded
 from inspan_collector.screen.line import Piece, apart, fitting, line
@@ -19,6 +19,10 @@ WORDS: Final = 5  # lines of what one should know first
 EVENTS: Final = 3  # lines that are kept for what happened
 MOST_EVENTS: Final = 20  # lines, on the largest screen: what is older is in /events
 AGENTS: Final = 8  # lines of agents, where there is room for them too
+NARROW, BROAD = 10, 24  # columns of the name of an agent's service, at least and at most
+NUMBERS: Final = 59  # columns of an agent's line behind that name
+LOSING: Final = 10  # columns of what an agent lost
+MANY: Final = 10_000_000  # spans; what is more would be wider than its columns
 HEADINGS: Final = 2  # lines: an empty one, and that which says what follows
 LOUD: Final = frozenset(
     {"books", "dropped", "paused", "quarantined", "rejected"}
@@ -36,7 +40,7 @@ def frame(watch: Watch, address: str, now: float, *, columns: int, rows: int, pa
     head += [[], *_coming(watch, columns)]
     left = rows - len(head)
     lines = [*head, *_destinations(watch, columns, left - HEADINGS - EVENTS)]
-    lines += _agents(watch, rows - len(lines) - HEADINGS - EVENTS)
+    lines += _agents(watch, columns, rows - len(lines) - HEADINGS - EVENTS)
     lines += _events(watch, rows - len(lines))
     return [line(each, columns, paint) for each in lines[:rows]]
 
@@ -63,10 +67,21 @@ def _coming(watch: Watch, columns: int) -> list[Line]:
     share = memory.bytes / max(1, memory.limit_bytes)
     states = ", ".join(f"{count} {state}" for state, count in status.agents.states.items() if count)
     held = f"{share:.0%} of {size(memory.limit_bytes)}"
-    beside = [Piece(f"memory {bar(share, MEMORY)} {held}"), Piece(f"agents' connections {status.connections}")]
+    beside = [
+        Piece(f"memory {bar(share, MEMORY)} {held}"),
+        *_spool(status),
+        Piece(f"agents' connections {status.connections}"),
+    ]
     beside.append(Piece(f"agents: {states}" if states else "no agent has registered", "" if states else DIM))
     room = columns - LABEL
     return [[_label("in"), *fitting(pieces, room)], [_label("held"), *fitting(beside, room)]]
+
+
+def _spool(status: Status) -> list[Piece]:
+    if status.spool is None:
+        return []
+    share = status.spool.bytes / max(1, status.spool.limit_bytes)
+    return [Piece(f"spool {share:.0%} of {size(status.spool.limit_bytes)}", WARN if share >= NEARLY_FULL else "")]
 
 
 def _accepted(name: str) -> Callable[..., float]:
@@ -93,20 +108,31 @@ def _destinations(watch: Watch, columns: int, rows: int) -> list[Line]:
     return lines
 
 
-def _agents(watch: Watch, rows: int) -> list[Line]:
+def _agents(watch: Watch, columns: int, rows: int) -> list[Line]:
     found, known = watch.status.agents.last, sum(watch.status.agents.states.values())
     if not found or rows < HEADINGS + 1:
         return []
     shown = found[: min(AGENTS, rows - HEADINGS)]
     more = f", {known - len(shown):,} more" if known > len(shown) else ""  # a feed has those heard last, and no more
-    return [[], [Piece("agents", BOLD), Piece(f"  heard last{more}", DIM)], *(_agent(each) for each in shown)]
+    losing = any(_lost(each) for each in shown)
+    wide = max(NARROW, min(BROAD, columns - NUMBERS - (LOSING if losing else 0)))
+    return [[], [Piece("agents", BOLD), Piece(f"  heard last{more}", DIM)], *(_agent(each, wide) for each in shown)]
 
 
-def _agent(agent: Agent) -> Line:
-    lost = sum(agent.dropped.values()) + agent.missing
-    who = f"  {padded(cut(safe(agent.service), 24), 24)} {padded(cut(safe(agent.id), 8), 8)} {safe(agent.state):<9}"
-    numbers = f" {age(agent.silent_seconds):>4} ago {agent.recorded:>13,} recorded {agent.accepted:>13,} taken"
-    return [Piece(who), Piece(numbers), Piece(f"  {lost:,} lost" if lost else "", BAD)]
+def _lost(agent: Agent) -> int:
+    return sum(agent.dropped.values()) + agent.missing
+
+
+def _agent(agent: Agent, wide: int) -> Line:
+    """wide: columns of the service's name."""
+    lost = _lost(agent)
+    who = f"  {padded(cut(safe(agent.service), wide), wide)} {padded(cut(safe(agent.id), 8), 8)} {safe(agent.state):<9}"
+    numbers = f" {age(agent.silent_seconds):>4} ago {_many(agent.accepted):>9} of {_many(agent.recorded):>9} taken"
+    return [Piece(who), Piece(numbers), Piece(f"  {_many(lost)} lost" if lost else "", BAD)]
+
+
+def _many(count: int) -> str:
+    return f"{count:,}" if count < MANY else f"{count / 1_000_000:,.0f}M"
 
 
 def _events(watch: Watch, rows: int) -> list[Line]:

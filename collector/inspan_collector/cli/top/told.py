@@ -25,6 +25,13 @@ class Memory(Struct, frozen=True):
     limit_bytes: int = 0
 
 
+class Spool(Struct, frozen=True):
+    """The disk, and how much of it may be used."""
+
+    bytes: int = 0
+    limit_bytes: int = 0
+
+
 class Gate(Struct, frozen=True):
     """seconds: since it changed."""
 
@@ -135,6 +142,7 @@ class Life(Struct, frozen=True):
 class Status(Struct, frozen=True):
     ledger: Ledger = Ledger()
     memory: Memory = Memory()
+    spool: Spool | None = None
     connections: int = 0
     destinations: list[Destination] = []
     agents: Agents = Agents()
