@@ -88,6 +88,11 @@ def cut(text: str, columns: int) -> str:
     return clip(text, max(1, columns))
 
 
+def plural(count: int, one: str, many: str = "") -> str:
+    """A number of things. many: where that is not one with an s."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 def age(seconds: float) -> str:
     """How long ago, in the unit in which people would say it."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from inspan_collector.cli.terminal import age, cut, safe, size
+from inspan_collector.cli.terminal import age, cut, plural, safe, size
 from inspan_collector.cli.top.blocks import block, row
 from inspan_collector.cli.top.told import Agent, Event, Status
 from inspan_collector.cli.top.watch import Watch
@@ -147,6 +147,6 @@ def _events(watch: Watch, rows: int) -> list[Line]:
 
 def _event(event: Event) -> Line:
     where = f"{safe(event.destination)}: " if event.destination else ""
-    spans = f" ({event.spans:,} spans)" if event.spans else ""
+    spans = f" ({plural(event.spans, 'span')})" if event.spans else ""
     code = BAD if event.kind in LOUD else ""
     return [Piece(f"  {clock(event.at)}  ", DIM), Piece(f"{where}{safe(event.message)}{spans}", code)]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from inspan_collector.cli.terminal import age, safe
+from inspan_collector.cli.terminal import age, plural, safe
 from inspan_collector.cli.top.told import Destination
 from inspan_collector.cli.top.watch import Watch
 from inspan_collector.screen.line import Piece
@@ -47,7 +47,7 @@ def _loss(watch: Watch) -> Piece:
     whose = "; ".join(f"{safe(each.name)}: {_why(watch, each)}" for each in status.destinations if watch.lost(each))
     at = watch.last_drop()
     when = "" if at is None else f", last at {clock(at)}"
-    return Piece(f"{LOST}{lost:,} spans are lost{when}. {whose}", BAD)
+    return Piece(f"{LOST}{plural(lost, 'span')} {'is' if lost == 1 else 'are'} lost{when}. {whose}", BAD)
 
 
 def _why(watch: Watch, destination: Destination) -> str:
@@ -76,7 +76,8 @@ def _trouble(watch: Watch) -> Iterator[Piece]:
         if each.filled() >= NEARLY_FULL:
             yield Piece(f"{SIGN}{safe(each.name)} is nearly full: its upstream is slower than the agents.", WARN)
         if each.quarantine.spans:
-            kept = f"{each.quarantine.spans:,} spans of {safe(each.name)} are in quarantine"
+            are = "is" if each.quarantine.spans == 1 else "are"
+            kept = f"{plural(each.quarantine.spans, 'span')} of {safe(each.name)} {are} in quarantine"
             yield Piece(f"{SIGN}{kept}: inspan quarantine ls", WARN)
     if not status.life.ready:
         yield Piece(f"{SIGN}It is starting or draining, and not ready.", WARN)
