@@ -17,6 +17,10 @@ class StartError(InspanError):
     """The sidecar cannot start here: a live socket, a path too long, an address in use."""
 
 
+class Unwritten(InspanError):
+    """Standard output takes no more. The message says why. A reader that has gone is BrokenPipeError, as everywhere."""
+
+
 class MalformedChunk(InspanError):
     """A body that is not what its content type says.
 
@@ -48,8 +52,11 @@ class Later(InspanError):
     """The upstream cannot take this now; nothing is wrong with the spans.
 
     words: the upstream's own, which may quote a span: for logs and quarantine, never for the admin address.
-    retry_after: seconds that the upstream asked for, None when it did not say.
+    retry_after: seconds that the upstream asked for, None when it did not say. sent: False where there was not even a
+    connection.
     """
+
+    sent = True
 
     def __init__(self, reason: str, words: str = "", retry_after: float | None = None) -> None:
         super().__init__(reason)
@@ -67,7 +74,9 @@ class Isolate(InspanError):
 
 
 class Pause(InspanError):
-    """The configuration is wrong, not the spans: keep everything and say so. words: see Later."""
+    """The configuration is wrong, not the spans: keep everything and say so. words, sent: see Later."""
+
+    sent = True
 
     def __init__(self, reason: str, words: str = "") -> None:
         super().__init__(reason)

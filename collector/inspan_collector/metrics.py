@@ -146,7 +146,9 @@ class Metrics(Collector):
             {(d.name, decision): d.attempt_seconds[decision] for d in destinations for decision in DECISIONS},
         )
         yield self._histogram("delivery_duration_seconds", "From arrival to delivered", lambda d: d.delivery_seconds)
-        yield self._counter("sent_bytes", "Bytes of bodies as sent, each attempt counted", lambda d: d.sent_bytes)
+        yield self._counter(
+            "sent_bytes", "Bytes of bodies as sent, each attempt with a connection counted", lambda d: d.sent_bytes
+        )
         yield self._gauge("connections_open", "Connections to the upstream", lambda d: d.exporter.connections()[0])
         yield self._counter("connections_opened", "Connections ever opened", lambda d: d.exporter.connections()[1])
         yield _gauge(

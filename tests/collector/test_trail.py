@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from tests.collector.control.test_control import commands
 from tests.collector.rig import Running, destination
-from tests.collector.test_control import commands
 from tests.collector.test_upserts import copies, post, sgp
 
 from inspan_collector.sink import Behaviour, Sink

@@ -35,18 +35,23 @@ def lend(name: str) -> Any:
 
 
 @contextlib.contextmanager
-def chromium(*more: str) -> Iterator[Any]:
+def driving() -> Iterator[Any]:
+    """Playwright itself, of which a thread can have one at a time."""
+    with lend("playwright.sync_api").sync_playwright() as driver:
+        yield driver
+
+
+@contextlib.contextmanager
+def chromium(driver: Any, *more: str) -> Iterator[Any]:
     """A browser, as playwright's `Browser`. more: of its flags."""
-    playwright = lend("playwright.sync_api")
     found = os.environ.get("INSPAN_TEST_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    with playwright.sync_playwright() as driver:
-        if found is None and not Path(driver.chromium.executable_path).exists():
-            pytest.skip("no Chromium: apt install chromium, or name one in INSPAN_TEST_CHROMIUM")
-        browser = driver.chromium.launch(executable_path=found, headless=True, args=[*FLAGS, *more])
-        try:
-            yield browser
-        finally:
-            browser.close()
+    if found is None and not Path(driver.chromium.executable_path).exists():
+        pytest.skip("no Chromium: apt install chromium, or name one in INSPAN_TEST_CHROMIUM")
+    browser = driver.chromium.launch(executable_path=found, headless=True, args=[*FLAGS, *more])
+    try:
+        yield browser
+    finally:
+        browser.close()
 
 
 class Visit:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.e2e.sink_process import SinkProcess
-from tests.page.browser import Visit, chromium
+from tests.page.browser import Visit, chromium, driving
 from tests.page.stage import JSON, Posting, beats, otlp_spans, otlp_to, own_spans, register, settle, sgp_to
 from tests.sidecar import Sidecar
 
@@ -50,7 +50,8 @@ def main() -> int:
         for (begin, behaviour), end in zip(PLAY, [share for share, _ in PLAY[1:]] + [1.0], strict=True):
             behave(moody, behaviour)
             settle(sidecar, (end - begin) * told.seconds)
-        visit = stack.enter_context(Visit(stack.enter_context(chromium()), sidecar.admin_url, size=SIZE)).live()
+        browser = stack.enter_context(chromium(stack.enter_context(driving())))
+        visit = stack.enter_context(Visit(browser, sidecar.admin_url, size=SIZE)).live()
         settle(sidecar, 6)  # a rate is of five seconds
         visit.page.screenshot(path=str(told.file))
     print(f"{told.file}: {told.file.stat().st_size:,} bytes")

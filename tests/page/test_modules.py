@@ -70,7 +70,53 @@ def test_another_life_begins_with_no_rate_and_none_is_ever_negative(visit: Visit
     found = visit.ask(PLAY, first + second)
     assert [reborn for reborn, _, _ in found] == [False] * 7 + [True] + [False] * 2
     assert [rate for _, rate, _ in found] == [None] + [100] * 6 + [None] + [10] * 2
-    assert [grown for _, _, grown in found] == [0, 100, 200, 300, 400, 500, 600, 0, 10, 20]
+    assert [grown for _, _, grown in found] == [100, 200, 300, 400, 500, 600, 700, 90, 100, 110]  # all of a young life
+
+
+LATELY = """async ([at, dropped, moments]) => {
+    const { Past } = await import("/page/past.js");
+    const past = new Past();
+    const none = at.map(() => 0);
+    const up = {filled: none, queued: none, in_flight: none, spooled: none, dropped};
+    if (at.length) past.begin({at, destinations: {up}});
+    const queue = {spans: 0, bytes: 0, capacity_spans: 10, capacity_bytes: 10};
+    for (const [began_at, seconds, up] of moments) {
+        const status = {life: {began_at, seconds}, ledger: {destinations: {up}}, destinations: [{name: "up", queue}]};
+        past.add({at: began_at + seconds, status});
+    }
+    const seen = (s) => s.ledger.destinations.up.dropped_crash ?? 0;
+    return [past.lately("up", "dropped_crash"), past.grown(seen), past.lastDrop()];
+}"""
+
+
+def test_a_loss_of_a_young_life_is_of_the_last_minute_though_nobody_looked(visit: Visit) -> None:
+    crash = {"dropped_crash": 3160}
+    found = visit.ask(LATELY, [[1001.0, 1002.0], [3160, 3160], [[1000, 11, crash], [1000, 12, crash]]])
+    assert found == [{"count": 3160, "exact": True}, 3160, 1001]
+
+
+@pytest.mark.parametrize(
+    ("books", "minute_ago", "expected"),
+    [
+        ({"dropped_crash": 50}, 20, {"count": 30, "exact": True}),
+        ({"dropped_crash": 50}, 50, {"count": 0, "exact": True}),
+        ({"dropped_crash": 10, "dropped_bug": 40}, 20, {"count": 10, "exact": False}),
+    ],
+)
+def test_what_was_lost_before_the_page_was_opened_is_taken_from_the_history(
+    visit: Visit, books: dict[str, int], minute_ago: int, expected: dict[str, Any]
+) -> None:
+    at = [float(second) for second in range(1400, 1501)]
+    dropped = [minute_ago if second < 1460 else 50 for second in at]
+    lately, grown, _ = visit.ask(LATELY, [at, dropped, [[1000, 501, books], [1000, 502, books]]])
+    assert lately == expected
+    assert grown is None
+
+
+def test_copies_are_called_so_where_starts_and_ends_come_by_themselves(visit: Visit) -> None:
+    copies = {"otlp": {"accepted": 0}, "spans": {"accepted": 29}}
+    assert call(visit, "numbers", "came", 29, copies) == "29 copies of spans"
+    assert call(visit, "numbers", "came", 29, {"otlp": {"accepted": 29}, "spans": {"accepted": 0}}) == "29 spans"
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,8 @@ EMBED: Final = """([tag, url]) => new Promise(done => {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium(f"--host-resolver-rules=MAP {EVIL} 127.0.0.1") as found:
+def browser(driver: Any) -> Iterator[Any]:
+    with chromium(driver, f"--host-resolver-rules=MAP {EVIL} 127.0.0.1") as found:
         yield found
 
 

@@ -56,7 +56,10 @@ def asked(
         except BrokenPipeError as error:
             raise _failed(where, error) from None
         if answer.status != http.client.OK:
-            raise Failed(json.loads(answer.read()).get("error", f"the sidecar answered {answer.status}"))
+            words = json.loads(answer.read()).get("error", f"the sidecar answered {answer.status}")
+            if not isinstance(words, str):  # as agents are answered
+                words = f"{where}: this is the agents' socket; name the sidecar's {CONTROL} with --control"
+            raise Failed(words)
         yield connection, answer
     except BrokenPipeError:
         raise  # of what is printed meanwhile: who reads it has gone

@@ -6,7 +6,7 @@ import sys
 import msgspec
 
 from inspan_collector.cli.run import add_config, read_config
-from inspan_collector.cli.terminal import add_json, say_json
+from inspan_collector.cli.terminal import add_json, say, say_json
 from inspan_collector.config.render import render, schema, shown
 
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Run the command. Returns the exit code."""
     if arguments.schema:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode() + "\n")
+        say(msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode())
         return 0
     resolved = read_config(arguments)
     for note in resolved.notes:
@@ -28,5 +28,5 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json({"config": shown(resolved.config), "notes": list(resolved.notes)})
     else:
-        sys.stdout.write(render(resolved.config))
+        say(render(resolved.config).removesuffix("\n"))
     return 0

@@ -5,10 +5,10 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final
+from typing import Final, TextIO
 
 from inspan import __version__
-from inspan_collector.errors import ConfigError, StartError
+from inspan_collector.errors import ConfigError, StartError, Unwritten
 
 # By name: the module with `add_arguments` and `execute`, and what it is for. Only the chosen one is imported: a sidecar
 # has no use for what the others need, and keeps it in memory for ever.
@@ -36,6 +36,8 @@ EXITS: Final = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
+    if sys.stdout is None:  # it was closed before we began
+        sys.stdout = _unwritable()
     arguments = parser(words[0] if words else "").parse_args(words)
     try:
         code: int = arguments.execute(arguments)
@@ -46,9 +48,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # as of `inspan … | head`; what is left unwritten would be complained of at the exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _hush()
+        return 1
+    except (OSError, Unwritten) as error:
+        why = str(error) if isinstance(error, Unwritten) else _unwritten()
+        if why is None:
+            raise
+        sys.stderr.write(f"inspan: standard output cannot be written: {why}\n")
+        _hush()
         return 1
     return code
+
+
+def _unwritable() -> TextIO:
+    """A file that refuses what is written; it has the number too, which no socket of ours is to get."""
+    return os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
+
+
+def _unwritten() -> str | None:
+    """Why standard output does not take what is still to be written; None where it does."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        return error.strerror
+    return None
+
+
+def _hush() -> None:
+    """Let the end of the process find somebody who takes what is left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser(chosen: str) -> argparse.ArgumentParser:

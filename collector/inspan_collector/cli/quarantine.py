@@ -8,12 +8,14 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from inspan_collector.cli.asking import Failed, Misused, add_control, ask
+from inspan_collector.cli.figures import whole
 from inspan_collector.cli.readable import readable
 from inspan_collector.cli.terminal import (
     add_json,
     age,
     confirmed,
     note,
+    plural,
     prepare,
     safe,
     safe_lines,
@@ -34,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing = verbs.add_parser("ls", help="list the entries, oldest first")
     listing.add_argument("--destination", metavar="NAME", help="of this one alone")
     listing.add_argument(
-        "--limit", type=_positive, default=LIMIT, metavar="N", help=f"entries at most (default {LIMIT})"
+        "--limit", type=whole(1), default=LIMIT, metavar="N", help=f"entries at most (default {LIMIT})"
     )
     showing = verbs.add_parser("show", help="print one entry with its spans")
     showing.add_argument("id", metavar="ID")
@@ -152,16 +154,10 @@ def _changed(arguments: argparse.Namespace, verb: str, done: str, why_left: str)
     if arguments.json:
         say_json(found)
     else:
-        say(f"{done} {found[done]} entries")
+        say(f"{done} {plural(found[done], 'entry', 'entries')}")
     if found["unknown"]:
         note(f"not in quarantine: {safe(' '.join(found['unknown']))}")
     if found["left"]:
-        note(f"{found['left']} entries stay: {why_left}")
+        stay = "entry stays" if found["left"] == 1 else "entries stay"
+        note(f"{found['left']:,} {stay}: {why_left}")
     return 1 if found["unknown"] or found["left"] else 0
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number

@@ -13,11 +13,12 @@ from typing import Any, Final
 import msgspec
 
 from inspan_collector.cli.asking import Failed, add_control, asked
+from inspan_collector.cli.figures import seconds, whole
 from inspan_collector.cli.passing import lines
 from inspan_collector.cli.send import UnixConnection
 from inspan_collector.cli.sighted import Sighting
 from inspan_collector.cli.sighting import sightings
-from inspan_collector.cli.terminal import add_json, note, prepare, safe, width
+from inspan_collector.cli.terminal import add_json, note, plural, prepare, safe, say, width
 from inspan_collector.screen.paint import Paint, colours
 from inspan_collector.tap import DIALECTS, MAX_RATE, RATE
 
@@ -28,13 +29,17 @@ GONE: Final = "the sidecar has ended"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument(
-        "--rate", type=_rate, default=RATE, metavar="N", help=f"spans a second at most, 1 to {MAX_RATE}; default {RATE}"
+        "--rate",
+        type=whole(1, MAX_RATE),
+        default=RATE,
+        metavar="N",
+        help=f"spans a second at most, 1 to {MAX_RATE}; default {RATE}",
     )
     parser.add_argument("--dialect", choices=DIALECTS, help="of those that came by this one alone")
     parser.add_argument("--service", metavar="NAME", help="of agents alone that have registered as this service")
     parser.add_argument("--values", action="store_true", help="show what spans say: else keys, types and sizes")
-    parser.add_argument("--count", type=_positive, metavar="N", help="end after so many spans")
-    parser.add_argument("--seconds", type=_seconds, metavar="N", help="end after so long")
+    parser.add_argument("--count", type=whole(1), metavar="N", help="end after so many spans")
+    parser.add_argument("--seconds", type=seconds, metavar="N", help="end after so long")
     add_json(parser)
     add_control(parser)
 
@@ -87,7 +92,7 @@ class _Tapping:
             self._say(json.dumps({"passed": self.passed, "shown": self.shown, "missed": self.missed}))
             return
         missed = f"; {self.missed:,} more would have been, and this was too slow" if self.missed else ""
-        note(f"{self.passed:,} spans passed, {self.shown:,} of them shown{missed}")
+        note(f"{plural(self.passed, 'span')} passed, {self.shown:,} of them shown{missed}")
 
     def _told(self, connection: UnixConnection, answer: HTTPResponse) -> Iterator[dict[str, Any]]:
         """Lines of the stream, for as long as there is time. Raises Failed where the sidecar ends it."""
@@ -117,8 +122,7 @@ class _Tapping:
                 self._say(line)
 
     def _say(self, line: str) -> None:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()  # also into a pipe: it is about what passes now
+        say(line, now=True)  # also into a pipe: it is about what passes now
 
     def _enough(self) -> bool:
         counted = self.arguments.count is not None and self.shown >= self.arguments.count
@@ -146,24 +150,3 @@ def _body(answer: HTTPResponse, size: int) -> bytes:
     if len(body) <= size:
         raise Failed(GONE)
     return body[:-1]
-
-
-def _rate(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= MAX_RATE:
-        raise argparse.ArgumentTypeError(f"expected 1 to {MAX_RATE}")
-    return number
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("expected 1 or more")
-    return number
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError("expected more than 0")
-    return seconds

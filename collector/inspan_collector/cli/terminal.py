@@ -14,6 +14,9 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 from typing import Any, Final
 
+from inspan_collector.errors import Unwritten
+from inspan_collector.screen.cells import clip
+
 UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -34,9 +37,16 @@ def prepare() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def say(text: str) -> None:
-    """Write a line of ours."""
-    sys.stdout.write(text + "\n")
+def say(text: str, *, now: bool = False) -> None:
+    """Write a line of ours. now: do not wait until more has come together. Raises Unwritten."""
+    try:
+        sys.stdout.write(text + "\n")
+        if now:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unwritten(error.strerror) from None
 
 
 def note(text: str) -> None:
@@ -74,8 +84,13 @@ def table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def cut(text: str, columns: int) -> str:
-    """At most so many characters, with a sign where there were more."""
-    return text if len(text) <= columns else text[: max(0, columns - 1)] + "…"
+    """At most so many columns, with a sign where there was more."""
+    return clip(text, max(1, columns))
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """A number of things. many: where that is not one with an s."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def age(seconds: float) -> str:

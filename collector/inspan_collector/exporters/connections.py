@@ -28,6 +28,7 @@ from inspan_collector.exporters.written import MAX_TEXT
 MAX_ANSWER: Final = 64 << 10  # bytes of an answer that are kept: a partial success and its message are far smaller
 MAX_SPAN: Final = 8 << 20  # bytes of one span as an answer; twice the largest that is taken by default
 MAX_READ: Final = 16 << 20  # bytes that are read: SGP echoes every span, and reading costs less than a new connection
+UNCONNECTED: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 AGE_JITTER: Final = 0.2  # of the connection age: the pods of one rollout should not all move at once
 
 
@@ -88,6 +89,7 @@ class Connections:
             answer = await self._post(method, url, payload, headers)
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             trouble = self._trouble(error, url, headers)
+            trouble.sent = not isinstance(error, UNCONNECTED)
             forget(error)
         else:
             return answer if 200 <= answer.status < 300 else _without(answer, secrets_sent(self.config, url, headers))

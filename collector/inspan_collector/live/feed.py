@@ -68,10 +68,15 @@ class Feed:
             self.viewers.discard(viewer)
 
     def close(self) -> None:
-        """Tell everybody that this is the end, and wait for nobody."""
+        """Tell everybody how it ended, and that this is the end; wait for nobody.
+
+        What a drain leaves behind is booked at its very end: after the last second that was told.
+        """
         self.closed = True
-        for viewer in list(self.viewers):
-            viewer.end(_frame("closing", {}))
+        if self.viewers:
+            frame = self._moment(self.view.events.after(self.cursor)) + _frame("closing", {})
+            for viewer in list(self.viewers):
+                viewer.end(frame)
 
     def _sample(self) -> None:
         samples = {}

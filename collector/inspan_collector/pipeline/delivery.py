@@ -102,10 +102,15 @@ class Delivery:
             async with destination.encoding:
                 payload = await destination.exporter.encode(form, form.join([chunk.body for chunk in piece.chunks]))
             grant.shrink(len(payload))
-            destination.batch_spans.observe(piece.spans)
-            destination.batch_bytes.observe(len(payload))
-            destination.sent_bytes += len(payload)
-            return await destination.exporter.send(form, payload, piece.spans)
+            sent = True
+            try:
+                return await destination.exporter.send(form, payload, piece.spans)
+            except (Later, Pause) as error:
+                sent = error.sent
+                raise
+            finally:
+                if sent:
+                    destination.sent(piece.spans, len(payload))
 
     def _settle(self, attempt: "asyncio.Task[Receipt]", piece: Batch, *, probe: bool) -> str:
         """Turn what became of an attempt into fates, or into more work. Returns the decision's name."""

@@ -122,6 +122,12 @@ class Destination:
         """Copies that told the upstream nothing new, by their fingerprints: some of those that are merged."""
         return 0 if self.prints is None else self.prints.deduplicated
 
+    def sent(self, spans: int, size: int) -> None:
+        """A request has gone out, whatever became of it. size: bytes of its body."""
+        self.batch_spans.observe(spans)
+        self.batch_bytes.observe(size)
+        self.sent_bytes += size
+
     def poke(self) -> None:
         """Something changed that may allow a batch to be taken."""
         self.poked()

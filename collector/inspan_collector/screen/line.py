@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from inspan_collector.screen.cells import cells, clip
 from inspan_collector.screen.paint import Paint
 
 
@@ -17,9 +18,9 @@ def line(pieces: Sequence[Piece], columns: int, paint: Paint) -> str:
     """The pieces one behind the other, cut where the terminal ends."""
     left, painted = columns, []
     for piece in pieces:
-        text = piece.text if len(piece.text) <= left else piece.text[: max(0, left - 1)] + "…" * bool(left)
+        text = clip(piece.text, left)
         painted.append(paint(text, piece.code) if piece.code else text)
-        left -= len(text)
+        left -= cells(text)
     return "".join(painted).rstrip()
 
 
@@ -28,7 +29,7 @@ def fitting(pieces: Sequence[Piece], columns: int, gap: str = "  ") -> list[Piec
     found: list[Piece] = []
     left = columns
     for piece in pieces:
-        need = len(piece.text) + (len(gap) if found else 0)
+        need = cells(piece.text) + (len(gap) if found else 0)
         if piece.text and need <= left:
             found += [Piece(gap), piece] if found else [piece]
             left -= need
@@ -37,11 +38,11 @@ def fitting(pieces: Sequence[Piece], columns: int, gap: str = "  ") -> list[Piec
 
 def apart(left: Sequence[Piece], right: Sequence[Piece], columns: int) -> list[Piece]:
     """Left and right ends of a line; where there is no room for both, the left one gives way."""
-    width = sum(len(piece.text) for piece in right)
+    width = sum(cells(piece.text) for piece in right)
     kept: list[Piece] = []
     room = columns - width - 1
     for piece in left:
-        text = piece.text if len(piece.text) <= room else piece.text[: max(0, room - 1)] + "…" * (room > 0)
+        text = clip(piece.text, max(0, room))
         kept.append(Piece(text, piece.code))
-        room -= len(text)
+        room -= cells(text)
     return [*kept, Piece(" " * (room + 1)), *right]

@@ -1,10 +1,13 @@
 """What holds for every command: `--json`, help, and exit codes that the page has."""
 
 import argparse
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from docs.pages.commands import arguments, verbs
+from tests.sidecar import Sidecar
 
 from inspan_collector.cli.main import COMMANDS, EXITS, main
 
@@ -56,3 +59,34 @@ def test_an_end_has_its_code(thrown: type[BaseException] | None, code: int, monk
     monkeypatch.setattr("inspan_collector.cli.check.execute", execute)
     assert main(["check"]) == code
     assert code in EXITS
+
+
+@pytest.mark.parametrize("words", ["check", "check --json", "check --schema"])
+@pytest.mark.parametrize(
+    ("to", "why"), [(">&-", "Bad file descriptor"), ("> /dev/full", "No space left on device")], ids=["closed", "full"]
+)
+def test_an_output_that_takes_nothing_is_said_in_a_line(words: str, to: str, why: str) -> None:
+    environment = {"INSPAN_DESTINATION_URL": "http://127.0.0.1:9/v1/traces"}
+    command = f"{sys.executable} -m inspan_collector {words} {to}"
+    done = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"inspan: standard output cannot be written: {why}"
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", ["tap --rate x", "tap --count 0", "tap --seconds soon", "quarantine ls --limit -1"])
+def test_a_number_that_is_none_is_said_in_words_of_people(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words.split())
+    said = capsys.readouterr().err
+    assert ": expected " in said
+    assert "_" not in said.splitlines()[-1]
+
+
+def test_who_asks_at_the_agents_socket_is_told_the_other_one(capsys: pytest.CaptureFixture[str]) -> None:
+    to = {"name": "up", "kind": "otlp", "url": "http://127.0.0.1:9/v1/traces"}
+    with Sidecar({"destinations": [to]}) as sidecar:
+        assert main(["tap", "--control", str(sidecar.socket)]) == 1
+    said = capsys.readouterr().err
+    assert "this is the agents' socket; name the sidecar's control.sock with --control" in said
+    assert "{" not in said

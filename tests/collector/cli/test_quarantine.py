@@ -102,7 +102,7 @@ def test_refused_listed_shown_and_replayed_once_the_upstream_takes_it(stage: Sta
 def test_entries_are_dropped_by_id_and_all_of_them_only_when_asked_twice(stage: Stage) -> None:
     stage.refuse(POISON, POISON, POISON)
     first, *_ = stage.ids()
-    assert inspan("quarantine", "drop", first, *stage.control).out == "dropped 1 entries\n"
+    assert inspan("quarantine", "drop", first, *stage.control).out == "dropped 1 entry\n"
     again = inspan("quarantine", "drop", first, *stage.control)
     assert (again.code, first in again.err) == (1, True)
     unasked = inspan("quarantine", "drop", "--all", *stage.control)

@@ -190,6 +190,7 @@ def test_it_says_that_no_sidecar_is_there(capsys: pytest.CaptureFixture[str]) ->
     assert "Connection refused; is a sidecar running" in capsys.readouterr().err
 
 
-def test_what_is_no_address_is_refused() -> None:
+def test_what_is_no_address_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["top", "--admin", "nowhere"])
+    assert "expected HOST:PORT, found nowhere" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import pytest
 import trustme
-from tests.collector.exporters.upstream import OK, Deed, Send, Upstream, exporting, settings
+from tests.collector.exporters.upstream import OK, Deed, Send, Upstream, answer, exporting, settings
 from tests.collector.rig import Running, destination, raw
 from tests.collector.sink.posts import otlp
 
@@ -45,6 +45,24 @@ async def test_an_exporter_asks_for_no_more_at_once_than_its_concurrency() -> No
     async with Upstream() as upstream, exporting(upstream.url, concurrency=3) as (send, exporter):
         await asyncio.gather(*(send(otlp("a")) for _ in range(60)))
         assert upstream.most_open == exporter.connections()[1] == 3
+
+
+async def test_an_attempt_that_got_no_connection_is_no_request(tmp_path: Path) -> None:
+    async with Running(tmp_path) as running:  # nobody listens there
+        await running.post(otlp("a", "b"))
+        await running.until(lambda: "gate_shut" in running.events())
+        (told,) = running.service.view.status()["destinations"]
+        assert told["batches"] == {"sent": 0, "spans": 0, "bytes": 0}
+        assert (await running.metrics())['inspan_sent_bytes_total{destination="up"}'] == 0
+
+
+async def test_an_attempt_that_was_answered_with_a_refusal_is_a_request(tmp_path: Path) -> None:
+    async with Upstream(answer(503)) as upstream, Running(tmp_path, destination(upstream.url)) as running:
+        await running.post(otlp("a", "b"))
+        await running.until(lambda: len(upstream.requests) > 2)
+        (told,) = running.service.view.status()["destinations"]
+        assert 2 <= told["batches"]["sent"] <= len(upstream.requests)
+        assert told["batches"]["sent"] <= told["batches"]["spans"] <= 2 * told["batches"]["sent"]  # it may be cut
 
 
 # Lost while idle

@@ -153,9 +153,21 @@ async def test_the_end_of_the_sidecar_ends_the_feed_and_does_not_wait_for_it(tmp
             began = time.monotonic()
             await running.drained()
             assert time.monotonic() - began < 2.0
+            await watch.moment()
             assert await watch.next() == ("closing", {})
             assert await watch.next() == ("", None)
         hung.close()
+
+
+async def test_who_watches_a_drain_sees_what_it_lost(tmp_path: Path) -> None:
+    async with Running(tmp_path) as running, Watch(url(running)) as watch:  # nobody listens at its destination
+        await watch.next(), await watch.next()
+        await running.post(otlp("a", "b", "c"))
+        await running.drained()
+        last = await watch.moment()
+        assert last["status"]["ledger"]["destinations"]["up"]["dropped_shutdown"] == 3
+        assert "dropped" in [event["kind"] for event in last["events"]]
+        assert await watch.next() == ("closing", {})
 
 
 async def test_a_head_of_the_feed_ends_at_once_and_nothing_can_be_posted(tmp_path: Path) -> None:

@@ -36,6 +36,9 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _address(text: str) -> str:
-    """As people have it at hand: from a browser, or from a log line. Raises ValueError."""
-    address = Address(text.removeprefix("http://").rstrip("/"))
+    """As people have it at hand: from a browser, or from a log line. Raises ArgumentTypeError."""
+    try:
+        address = Address(text.removeprefix("http://").rstrip("/"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected HOST:PORT, found {safe(text)}") from None
     return f"{address.host}:{address.port}" if ":" not in address.host else f"[{address.host}]:{address.port}"

@@ -9,6 +9,7 @@ from inspan_collector.cli.top.told import Batches, Destination, Status
 from inspan_collector.cli.top.watch import MINUTES, Watch
 from inspan_collector.cli.top.words import counted, number
 from inspan_collector.screen.bars import bar, spark
+from inspan_collector.screen.cells import padded
 from inspan_collector.screen.line import Piece, apart, fitting
 from inspan_collector.screen.paint import BAD, BOLD, DIM, GOOD, WARN
 
@@ -79,7 +80,7 @@ def _out(watch: Watch, destination: Destination) -> Iterator[Piece]:
     total = destination.batches
     fill = spans / sent if sent else total.spans / max(1, total.sent)
     yield Piece(f"{number(watch.rate(_account(name, 'delivered')))} spans/s", BOLD)
-    yield Piece(f"{number(sent)} requests/s{f' of {fill:,.0f}' if fill else ''}")
+    yield Piece(f"{number(sent)} requests/s{f' of {fill:,.0f} spans' if fill else ''}")
     yield Piece(f"connections {destination.connections.open}{_reused(destination)}")
     took = destination.durations.delivery
     if took.p50 is not None:
@@ -124,7 +125,7 @@ def row(watch: Watch | None, destination: Destination | None, columns: int, wide
     cells = [Piece(f"{text:>{cell}}", code) for (text, code), cell in zip(texts, CELLS, strict=True)]
     left = columns - wide - sum(CELLS) - 2
     course = spark(watch.course(name, left)) if left >= SMALL else ""
-    return [Piece(cut(safe(name), wide).ljust(wide), BOLD), *cells, Piece(f"  {course}")]
+    return [Piece(padded(cut(safe(name), wide), wide), BOLD), *cells, Piece(f"  {course}")]
 
 
 def _account(name: str, *accounts: str) -> Callable[[Status], float]:

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import time
@@ -48,8 +49,7 @@ async def _lines(arguments: argparse.Namespace) -> int:
     async with _heard(arguments.admin) as feed:
         async for name, data in feed:
             if name == "moment":
-                say(data.decode())
-                sys.stdout.flush()
+                say(data.decode(), now=True)
                 if arguments.once:
                     return 0
     return 0
@@ -62,7 +62,7 @@ async def _once(arguments: argparse.Namespace) -> int:
             hear(watch, name, data)
             if len(watch.moments) == SETTLED:
                 break
-    columns = os.get_terminal_size().columns if sys.stdout.isatty() else COLUMNS
+    columns = shutil.get_terminal_size((COLUMNS, ROWS)).columns
     paint = Paint(on=colours(sys.stdout))
     for each in frame(watch, arguments.admin, time.time(), columns=columns or COLUMNS, rows=ROWS, paint=paint):
         say(each)

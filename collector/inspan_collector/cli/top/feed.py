@@ -37,6 +37,8 @@ async def listen(session: aiohttp.ClientSession, url: str) -> AsyncIterator[tupl
         raise Away("it does not answer") from None
     except aiohttp.ClientConnectorError as error:
         raise Away(os.strerror(error.errno) if error.errno else str(error)) from None
+    except aiohttp.ClientPayloadError:
+        raise Away("it has ended, or the connection was broken off") from None
     except (aiohttp.ClientError, OSError) as error:
         raise Away(str(error) or type(error).__name__) from None
     raise Away("it has ended")

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from inspan_collector.cli.terminal import age, cut, safe, size
+from inspan_collector.cli.terminal import age, cut, plural, safe, size
 from inspan_collector.cli.top.blocks import block, row
-from inspan_collector.cli.top.told import Agent, Event
+from inspan_collector.cli.top.told import Agent, Event, Status
 from inspan_collector.cli.top.watch import Watch
-from inspan_collector.cli.top.words import clock, counted, number, verdict
+from inspan_collector.cli.top.words import NEARLY_FULL, clock, counted, number, verdict
 from inspan_collector.screen.bars import bar
+from inspan_collector.screen.cells import cells, padded
 from inspan_collector.screen.line import Piece, apart, fitting, line
 from inspan_collector.screen.paint import BAD, BOLD, DIM, WARN, Paint
 
@@ -18,6 +19,10 @@ WORDS: Final = 5  # lines of what one should know first
 EVENTS: Final = 3  # lines that are kept for what happened
 MOST_EVENTS: Final = 20  # lines, on the largest screen: what is older is in /events
 AGENTS: Final = 8  # lines of agents, where there is room for them too
+NARROW, BROAD = 10, 24  # columns of the name of an agent's service, at least and at most
+NUMBERS: Final = 59  # columns of an agent's line behind that name
+LOSING: Final = 10  # columns of what an agent lost
+MANY: Final = 10_000_000  # spans; what is more would be wider than its columns
 HEADINGS: Final = 2  # lines: an empty one, and that which says what follows
 LOUD: Final = frozenset(
     {"books", "dropped", "paused", "quarantined", "rejected"}
@@ -35,7 +40,7 @@ def frame(watch: Watch, address: str, now: float, *, columns: int, rows: int, pa
     head += [[], *_coming(watch, columns)]
     left = rows - len(head)
     lines = [*head, *_destinations(watch, columns, left - HEADINGS - EVENTS)]
-    lines += _agents(watch, rows - len(lines) - HEADINGS - EVENTS)
+    lines += _agents(watch, columns, rows - len(lines) - HEADINGS - EVENTS)
     lines += _events(watch, rows - len(lines))
     return [line(each, columns, paint) for each in lines[:rows]]
 
@@ -62,10 +67,21 @@ def _coming(watch: Watch, columns: int) -> list[Line]:
     share = memory.bytes / max(1, memory.limit_bytes)
     states = ", ".join(f"{count} {state}" for state, count in status.agents.states.items() if count)
     held = f"{share:.0%} of {size(memory.limit_bytes)}"
-    beside = [Piece(f"memory {bar(share, MEMORY)} {held}"), Piece(f"agents' connections {status.connections}")]
+    beside = [
+        Piece(f"memory {bar(share, MEMORY)} {held}"),
+        *_spool(status),
+        Piece(f"agents' connections {status.connections}"),
+    ]
     beside.append(Piece(f"agents: {states}" if states else "no agent has registered", "" if states else DIM))
     room = columns - LABEL
     return [[_label("in"), *fitting(pieces, room)], [_label("held"), *fitting(beside, room)]]
+
+
+def _spool(status: Status) -> list[Piece]:
+    if status.spool is None:
+        return []
+    share = status.spool.bytes / max(1, status.spool.limit_bytes)
+    return [Piece(f"spool {share:.0%} of {size(status.spool.limit_bytes)}", WARN if share >= NEARLY_FULL else "")]
 
 
 def _accepted(name: str) -> Callable[..., float]:
@@ -82,7 +98,7 @@ def _destinations(watch: Watch, columns: int, rows: int) -> list[Line]:
     blocks = [block(watch, each, columns) for each in found]
     if sum(len(each) + 1 for each in blocks) <= rows:
         return [part for each in blocks for part in ([], *each)]
-    wide = max((len(safe(each.name)) for each in found), default=0)
+    wide = max((cells(safe(each.name)) for each in found), default=0)
     order = sorted(found, key=lambda each: (-watch.lost(each), each.gate.state == "open", -each.filled()))
     room = max(1, rows - HEADINGS)
     shown = found if len(found) <= room else order[: room - 1]
@@ -92,20 +108,31 @@ def _destinations(watch: Watch, columns: int, rows: int) -> list[Line]:
     return lines
 
 
-def _agents(watch: Watch, rows: int) -> list[Line]:
-    found = watch.status.agents.last
+def _agents(watch: Watch, columns: int, rows: int) -> list[Line]:
+    found, known = watch.status.agents.last, sum(watch.status.agents.states.values())
     if not found or rows < HEADINGS + 1:
         return []
     shown = found[: min(AGENTS, rows - HEADINGS)]
-    more = f", {len(found) - len(shown)} more" if len(found) > len(shown) else ""
-    return [[], [Piece("agents", BOLD), Piece(f"  heard last{more}", DIM)], *(_agent(each) for each in shown)]
+    more = f", {known - len(shown):,} more" if known > len(shown) else ""  # a feed has those heard last, and no more
+    losing = any(_lost(each) for each in shown)
+    wide = max(NARROW, min(BROAD, columns - NUMBERS - (LOSING if losing else 0)))
+    return [[], [Piece("agents", BOLD), Piece(f"  heard last{more}", DIM)], *(_agent(each, wide) for each in shown)]
 
 
-def _agent(agent: Agent) -> Line:
-    lost = sum(agent.dropped.values()) + agent.missing
-    who = f"  {cut(safe(agent.service), 24):<24} {cut(safe(agent.id), 8):<8} {safe(agent.state):<9}"
-    numbers = f" {age(agent.silent_seconds):>4} ago {agent.recorded:>13,} recorded {agent.accepted:>13,} taken"
-    return [Piece(who), Piece(numbers), Piece(f"  {lost:,} lost" if lost else "", BAD)]
+def _lost(agent: Agent) -> int:
+    return sum(agent.dropped.values()) + agent.missing
+
+
+def _agent(agent: Agent, wide: int) -> Line:
+    """wide: columns of the service's name."""
+    lost = _lost(agent)
+    who = f"  {padded(cut(safe(agent.service), wide), wide)} {padded(cut(safe(agent.id), 8), 8)} {safe(agent.state):<9}"
+    numbers = f" {age(agent.silent_seconds):>4} ago {_many(agent.accepted):>9} of {_many(agent.recorded):>9} taken"
+    return [Piece(who), Piece(numbers), Piece(f"  {_many(lost)} lost" if lost else "", BAD)]
+
+
+def _many(count: int) -> str:
+    return f"{count:,}" if count < MANY else f"{count / 1_000_000:,.0f}M"
 
 
 def _events(watch: Watch, rows: int) -> list[Line]:
@@ -120,6 +147,6 @@ def _events(watch: Watch, rows: int) -> list[Line]:
 
 def _event(event: Event) -> Line:
     where = f"{safe(event.destination)}: " if event.destination else ""
-    spans = f" ({event.spans:,} spans)" if event.spans else ""
+    spans = f" ({plural(event.spans, 'span')})" if event.spans else ""
     code = BAD if event.kind in LOUD else ""
     return [Piece(f"  {clock(event.at)}  ", DIM), Piece(f"{where}{safe(event.message)}{spans}", code)]

@@ -25,6 +25,13 @@ class Memory(Struct, frozen=True):
     limit_bytes: int = 0
 
 
+class Spool(Struct, frozen=True):
+    """The disk, and how much of it may be used."""
+
+    bytes: int = 0
+    limit_bytes: int = 0
+
+
 class Gate(Struct, frozen=True):
     """seconds: since it changed."""
 
@@ -44,7 +51,7 @@ class Queue(Struct, frozen=True):
 
 
 class Batches(Struct, frozen=True):
-    """Requests that were sent, and what was in them."""
+    """Requests that went out on a connection, and what was in them."""
 
     sent: int = 0
     spans: int = 0
@@ -135,6 +142,7 @@ class Life(Struct, frozen=True):
 class Status(Struct, frozen=True):
     ledger: Ledger = Ledger()
     memory: Memory = Memory()
+    spool: Spool | None = None
     connections: int = 0
     destinations: list[Destination] = []
     agents: Agents = Agents()

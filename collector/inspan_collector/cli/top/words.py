@@ -1,19 +1,22 @@
 """What a sidecar's numbers mean, in sentences: is anything lost, and what should be done? Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from inspan_collector.cli.terminal import age, safe
+from inspan_collector.cli.terminal import age, plural, safe
 from inspan_collector.cli.top.told import Destination
 from inspan_collector.cli.top.watch import Watch
 from inspan_collector.screen.line import Piece
-from inspan_collector.screen.paint import BAD, GOOD, WARN
+from inspan_collector.screen.paint import BAD, DIM, GOOD, WARN
 
 OK: Final = "✓ "
 SIGN: Final = "! "  # a sign beside each colour: not everybody sees colours, and not every terminal has them
 LOST: Final = "✗ "
 BRIEF: Final = 3.0  # s: a gate that is shut for less is no news, and what comes and goes each second cannot be read
+ONCE: Final = "otlp"  # the dialect in which a span comes once; in the others its start and its end are a copy each
+GATES: Final = 3  # lines about them; of more there is but a sum
 NEARLY_FULL: Final = 0.9  # of a queue: what comes will be refused soon
 
 
@@ -21,7 +24,10 @@ def verdict(watch: Watch, address: str, now: float) -> list[Piece]:
     """Whether anything is lost, and then whatever else one should know first. now: seconds since the epoch."""
     away = list(_away(watch, address, now))
     trouble = sorted(_trouble(watch), key=lambda piece: piece.code != BAD)  # what asks for somebody goes first
-    return [*away, _loss(watch), *_before_us(watch), *trouble]
+    loss = _loss(watch)
+    if away:  # what is not known any more is in no colour
+        loss = Piece(f"At {clock(watch.now.at)}: {loss.text}", DIM)
+    return [*away, loss, *_before_us(watch), *trouble]
 
 
 def _away(watch: Watch, address: str, now: float) -> Iterator[Piece]:
@@ -35,11 +41,13 @@ def _loss(watch: Watch) -> Piece:
     taken = sum(book.accepted for book in status.ledger.dialects.values())
     lost = sum(watch.lost(each) for each in status.destinations)
     if not lost:
-        return Piece(f"{OK}Nothing is lost: of {taken:,} spans each is delivered, kept or on its way.", GOOD)
+        merging = any(book.accepted for name, book in status.ledger.dialects.items() if name != ONCE)
+        what = "copies of spans" if merging else "spans"
+        return Piece(f"{OK}Nothing is lost: of {taken:,} {what} each is delivered, kept or on its way.", GOOD)
     whose = "; ".join(f"{safe(each.name)}: {_why(watch, each)}" for each in status.destinations if watch.lost(each))
     at = watch.last_drop()
     when = "" if at is None else f", last at {clock(at)}"
-    return Piece(f"{LOST}{lost:,} spans are lost{when}. {whose}", BAD)
+    return Piece(f"{LOST}{plural(lost, 'span')} {'is' if lost == 1 else 'are'} lost{when}. {whose}", BAD)
 
 
 def _why(watch: Watch, destination: Destination) -> str:
@@ -62,12 +70,14 @@ def _trouble(watch: Watch) -> Iterator[Piece]:
     status = watch.status
     if status.ledger.imbalance:
         yield Piece(f"{LOST}The books differ by {status.ledger.imbalance:,} spans: a defect, please report it.", BAD)
+    gates = [piece for each in status.destinations for piece in _gate(each)]
+    yield from gates if len(gates) <= GATES else [_gates(status.destinations)]
     for each in status.destinations:
-        yield from _gate(each)
         if each.filled() >= NEARLY_FULL:
             yield Piece(f"{SIGN}{safe(each.name)} is nearly full: its upstream is slower than the agents.", WARN)
         if each.quarantine.spans:
-            kept = f"{each.quarantine.spans:,} spans of {safe(each.name)} are in quarantine"
+            are = "is" if each.quarantine.spans == 1 else "are"
+            kept = f"{plural(each.quarantine.spans, 'span')} of {safe(each.name)} {are} in quarantine"
             yield Piece(f"{SIGN}{kept}: inspan quarantine ls", WARN)
     if not status.life.ready:
         yield Piece(f"{SIGN}It is starting or draining, and not ready.", WARN)
@@ -76,12 +86,19 @@ def _trouble(watch: Watch) -> Iterator[Piece]:
 def _gate(destination: Destination) -> Iterator[Piece]:
     gate, name = destination.gate, safe(destination.name)
     if gate.state == "paused":
-        words = f"{name} is paused: the upstream refuses us ({safe(gate.reason)}). Repair that; all is kept meanwhile."
+        words = f"{name} is paused: {safe(gate.reason)}. The upstream refuses us: repair that; all is kept meanwhile."
         yield Piece(SIGN + words, BAD)
     elif gate.state == "shut" and (gate.seconds or 0) >= BRIEF:
-        yield Piece(
-            f"{SIGN}{name} is shut: the upstream asked for time ({safe(gate.reason)}). It is tried again.", WARN
-        )
+        yield Piece(f"{SIGN}{name} is shut: {safe(gate.reason)}. The upstream needs time; it is tried again.", WARN)
+
+
+def _gates(destinations: Sequence[Destination]) -> Piece:
+    """A line for each of fifty destinations would hide all others."""
+    states = Counter(each.gate.state for each in destinations for _ in _gate(each))
+    counts = ", ".join(f"{states[state]:,} are {state}" for state in ("paused", "shut") if states[state])
+    return Piece(
+        f"{SIGN}Of {len(destinations):,} destinations, {counts}: see below.", BAD if states["paused"] else WARN
+    )
 
 
 def counted(reasons: Mapping[str, int]) -> str:

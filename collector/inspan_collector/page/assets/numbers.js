@@ -8,6 +8,12 @@ export const whole = (count) => WHOLE.format(count);
 /** Spans, in words. */
 export const spans = (count) => `${whole(count)} ${count === 1 ? "span" : "spans"}`;
 
+/** What came, in words: where starts and ends come by themselves, each is counted. */
+export const came = (count, dialects) => {
+  const twice = Object.entries(dialects).some(([name, books]) => name !== "otlp" && books.accepted);
+  return twice ? `${whole(count)} ${count === 1 ? "copy" : "copies"} of spans` : spans(count);
+};
+
 /** Three digits that matter: 0.4, 12, 3.4k, 12M, 1.2G. */
 export function short(value) {
   if (value > 0 && value < 0.05) return "<0.1";

@@ -22,6 +22,7 @@ export class Past {
         spooled: columns.spooled[i],
         dropped: columns.dropped[i],
       }));
+      if (told.length && told.length < MINUTES) told[0].first = true; // of its life: what it has dropped, it has just dropped
       const before = (this.depth.get(name) ?? []).filter((sample) => !told.length || sample.at < told[0].at);
       this.depth.set(name, [...before, ...told]);
     }
@@ -69,9 +70,36 @@ export class Past {
     return seconds < 0.5 ? null : Math.max(0, read(last.status) - read(first.status)) / seconds;
   }
 
-  /** By how much it grew in the last minute, or since this page has been looking. */
+  /** By how much it grew in the last minute; null where neither this page nor the life of the sidecar is as old. */
   grown(read) {
-    return Math.max(0, read(this.moments.at(-1).status) - read(this.moments[0].status));
+    return this.#young() || this.#watched() ? this.#seen(read) : null;
+  }
+
+  /** Spans that a destination dropped for a reason in the last minute: {count, exact}; where not exact, at most so many. */
+  lately(name, account) {
+    const seen = this.#seen((s) => s.ledger.destinations[name][account] ?? 0);
+    if (this.#young() || this.#watched()) return { count: seen, exact: true };
+    // The history has the sum of all reasons, and from before this page looked.
+    const books = this.moments[0].status.ledger.destinations[name];
+    const before = this.depth.get(name).findLast((sample) => sample.at <= this.moments.at(-1).at - MINUTE);
+    const unseen = Math.max(0, dropped(books) - (before?.dropped ?? 0));
+    const most = Math.min(books[account] ?? 0, unseen);
+    const reasons = Object.keys(books).filter((one) => one.startsWith("dropped_") && books[one]);
+    return { count: seen + most, exact: most === 0 || reasons.length === 1 };
+  }
+
+  /** Totals of a life begin at 0: in its first minute, all of it was in the last minute. */
+  #young() {
+    return this.moments.at(-1).status.life.seconds < MINUTE;
+  }
+
+  /** Whether the moments are of a whole minute, but for the second that is running. */
+  #watched() {
+    return this.moments.at(-1).status.life.seconds - this.moments[0].status.life.seconds >= MINUTE - 2;
+  }
+
+  #seen(read) {
+    return Math.max(0, read(this.moments.at(-1).status) - (this.#young() ? 0 : read(this.moments[0].status)));
   }
 
   /** The bound below which this share of a histogram's last minute lies; null without any, Infinity above all. */
@@ -106,5 +134,6 @@ export function dropped(books) {
 
 /** The times of those samples at which more had been dropped than at the one before. */
 export function drops(samples) {
-  return samples.filter((sample, i) => i > 0 && sample.dropped > samples[i - 1].dropped).map((sample) => sample.at);
+  const before = (i) => (samples[i].first ? 0 : i > 0 ? samples[i - 1].dropped : samples[i].dropped);
+  return samples.filter((sample, i) => sample.dropped > before(i)).map((sample) => sample.at);
 }

@@ -6,14 +6,16 @@ import { AGENT, BEFORE, DROPPED, REFUSED } from "./words.js";
 
 const SOURCES = ["enqueued", "recovered", "replayed", "synthesized"];
 const PLACES = ["queued", "in_flight", "spooled"];
+const UNKNOWN = "this page has not been open for a minute";
 const SHOWN = 100; // events
 
 export function losses(past, status) {
   rows("dropped", status.destinations.flatMap(({ name }) =>
     Object.entries(status.ledger.destinations[name]).filter(([account]) => account.startsWith("dropped_")).map(([account, count]) => {
       const reason = account.slice("dropped_".length);
-      const lately = past.grown((s) => s.ledger.destinations[name][account] ?? 0);
-      return { key: `${name} ${reason}`, cells: [name, reason, whole(count), { text: whole(lately), tone: lately ? "bad" : "" }, DROPPED[reason] ?? ""] };
+      const lately = past.lately(name, account);
+      const text = `${lately.exact ? "" : "at most "}${whole(lately.count)}`;
+      return { key: `${name} ${reason}`, cells: [name, reason, whole(count), { text, tone: lately.count ? "bad" : "" }, DROPPED[reason] ?? ""] };
     })));
   rows("refused", Object.entries(status.receptions).flatMap(([name, reception]) => {
     const books = status.ledger.dialects[name].refused;
@@ -26,7 +28,7 @@ export function losses(past, status) {
   rows("before", Object.entries(status.agents.services).flatMap(([name, service]) =>
     Object.entries(service.dropped).map(([reason, count]) => {
       const lately = past.grown((s) => s.agents.services[name]?.dropped[reason] ?? 0);
-      return { key: `${reason} ${name}`, cells: [name, reason, whole(count), { text: whole(lately), tone: lately ? "bad" : "" }, BEFORE[reason] ?? ""] };
+      return { key: `${reason} ${name}`, cells: [name, reason, whole(count), { text: lately === null ? "–" : whole(lately), tone: lately ? "bad" : "", title: lately === null ? UNKNOWN : "" }, BEFORE[reason] ?? ""] };
     })));
 }
 

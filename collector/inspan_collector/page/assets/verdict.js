@@ -1,7 +1,7 @@
 // The first line: is anything lost? And what is on its way to be.
 
 import { byId, each, el, say, tell } from "./dom.js";
-import { clock, percent, spans, sum, time, whole } from "./numbers.js";
+import { came, clock, percent, spans, sum, time, whole } from "./numbers.js";
 import { dropped } from "./past.js";
 import { GATE } from "./words.js";
 
@@ -96,5 +96,5 @@ function calm(status) {
   const accepted = Object.values(status.ledger.dialects).reduce((n, books) => n + books.accepted, 0);
   const held = status.destinations.reduce((n, d) => n + d.queue.spans, 0);
   if (!accepted) return [{ key: "calm", words: "No span has come yet in this life of the sidecar." }];
-  return [{ key: "calm", words: `${spans(accepted)} accepted in this life of ${time(status.life.seconds)}; ${whole(held)} copies wait for their fate.` }];
+  return [{ key: "calm", words: `${came(accepted, status.ledger.dialects)} accepted in this life of ${time(status.life.seconds)}; ${whole(held)} copies wait for their fate.` }];
 }

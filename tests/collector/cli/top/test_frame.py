@@ -61,6 +61,25 @@ def test_on_a_large_screen_agents_are_shown_too() -> None:
     assert any("agents: 1 lost" in line for line in drawn(watch, 140, 50))
 
 
+def test_agents_that_the_feed_does_not_name_are_counted_too() -> None:
+    last = [{"id": f"{number:08}", "service": "shop", "state": "running"} for number in range(100)]
+    watch = watching(agents={"states": {"running": 1024}, "services": {}, "last": last})
+    assert any("heard last, 1,016 more" in line for line in drawn(watch, 140, 50))
+
+
+def test_the_line_of_an_agent_is_whole_at_80_columns() -> None:
+    agent = {"id": "abcdefgh", "service": "s" * 30, "state": "completed", "silent_seconds": 59, "recorded": LARGE}
+    watch = watching(agents={"states": {"running": 1}, "last": [agent | {"accepted": 9_999_999, "missing": 12}]})
+    (line,) = (line for line in drawn(watch, 79, 50) if "abcdefgh" in line)
+    assert "9,999,999 of   10,000M taken  12 lost" in line
+
+
+def test_the_fill_of_the_spool_is_shown_where_there_is_one() -> None:
+    assert not any("spool" in line for line in drawn(watching()))
+    watch = watching(spool={"bytes": 30 << 20, "limit_bytes": 40 << 20})
+    assert any("spool 75% of 40.0 MiB" in line for line in drawn(watch))
+
+
 def test_numbers_of_thousands_of_millions_are_cut_nowhere_at_80_columns() -> None:
     queue = {"spans": LARGE, "capacity_spans": LARGE, "oldest_age_seconds": 86400.0}
     lines = drawn(watching(destination(queue=queue), books={"up": {"queued": LARGE, "delivered": LARGE}}))
