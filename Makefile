@@ -161,14 +161,14 @@ $(READY): .venv/.pinned pyproject.toml
 # The OpenTelemetry Collector, from Go modules by its own builder, with the sums of constraints/otelcol. One process at the
 # lowest priority: it takes minutes, and nobody waits for it. Where there is no Go, the next `make bench` looks again.
 OTELCOL_VERSION = $(shell awk '$$1 == "version:" {print $$2}' constraints/otelcol/manifest.yaml)
-BUILDER = env GOBIN="$(CURDIR)/.bench/otelcol" nice -n 19 go install -p 1 go.opentelemetry.io/collector/cmd/builder@v$(OTELCOL_VERSION)
+OTELCOL_BUILDER = env GOBIN="$(CURDIR)/.bench/otelcol" nice -n 19 go install -p 1 go.opentelemetry.io/collector/cmd/builder@v$(OTELCOL_VERSION)
 .bench/.otelcol: $(addprefix constraints/otelcol/,manifest.yaml go.mod go.sum)
 	@rm -rf .bench/otelcol && mkdir -p .bench/otelcol && cp $^ .bench/otelcol
 	@if ! command -v go >/dev/null; then \
 		echo 'no Go here, which builds the OpenTelemetry Collector: measuring without it' >&2; exit; \
 	fi; \
 	echo 'building the OpenTelemetry Collector $(OTELCOL_VERSION) into .bench/otelcol, for some minutes'; \
-	if { $(BUILDER) && cd .bench/otelcol && GOFLAGS=-p=1 nice -n 19 ./builder --config=manifest.yaml --skip-get-modules; } \
+	if { $(OTELCOL_BUILDER) && cd .bench/otelcol && GOFLAGS=-p=1 nice -n 19 ./builder --config=manifest.yaml --skip-get-modules; } \
 		>.bench/otelcol.log 2>&1; then touch "$(CURDIR)/$@"; \
 	else echo 'the OpenTelemetry Collector does not build here (see .bench/otelcol.log): measuring without it' >&2; fi
 
@@ -297,7 +297,7 @@ lock: .venv-lock/.uv-$(UV) ## pin anew what pyproject.toml asks for; ARGS=--upgr
 	.venv-lock/bin/uv $(call PIN,3.12) pyproject.toml --only-binary :all: -c constraints/run.txt --extra agentex --group agentex -o constraints/agentex.txt
 	@command -v go >/dev/null || { echo 'no Go here: constraints/otelcol stays as it is' >&2; exit; }; \
 	rm -rf .bench/otelcol .bench/.otelcol && mkdir -p .bench/otelcol && cp constraints/otelcol/manifest.yaml .bench/otelcol && \
-	$(BUILDER) && cd .bench/otelcol && ./builder --config=manifest.yaml --skip-compilation && cp go.mod go.sum ../../constraints/otelcol
+	$(OTELCOL_BUILDER) && cd .bench/otelcol && ./builder --config=manifest.yaml --skip-compilation && cp go.mod go.sum ../../constraints/otelcol
 
 # run.txt is what a deployment installs; dev.txt holds the same versions and the tools.
 # --universal: one file for every Python from 3.11 up, or from the one that is named, and every architecture.

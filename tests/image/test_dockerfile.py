@@ -3,6 +3,7 @@
 import fnmatch
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,11 @@ def test_the_build_is_shown_what_it_copies_and_nothing_else() -> None:
     assert shown == copied
     assert all((ROOT / source).exists() for source in copied)
     assert not fnmatch.filter(shown, "*.git*")
+
+
+def test_make_names_a_base_and_a_builder_where_somebody_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BASE", "BUILDER", "TAG", "MAKEFLAGS"):
+        monkeypatch.delenv(name, raising=False)
+    for given, told in (([], '--base "" --builder ""'), (["BASE=b", "BUILDER=c"], '--base "b" --builder "c"')):
+        done = subprocess.run(["make", "-n", "image", *given], cwd=ROOT, capture_output=True, text=True, check=True)
+        assert told in done.stdout
