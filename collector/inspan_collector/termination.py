@@ -1,6 +1,7 @@
 """The ledger where Kubernetes looks for last words: the termination message, written over while a drain lasts."""
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,8 @@ def _write_over(path: Path, content: bytes) -> None:
     # The directory may be one that others write to: no link is followed, and nobody's pipe is waited for.
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
     try:
+        if os.fstat(file).st_nlink != 1:  # another's file may have been given this name too
+            raise OSError(errno.EMLINK, "it has another name: remove it")
         os.pwrite(file, content, 0)
         os.ftruncate(file, len(content))
     finally:

@@ -256,7 +256,11 @@ def _fit_url(kind: str, url: str | None) -> None:
         usable = False
     if not usable or re.search(r"\s", url):
         raise Unfit("url", "expected an address such as https://collector.example/v1/traces; http and https are spoken")
-    if parts.username is not None or parts.password is not None:
+    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
         raise Unfit("url", "holds a user or password; put them into headers.authorization")
-    if kind in ("sgp", "agentex") and (parts.query or parts.fragment):
-        raise Unfit("url", "expected a base address, without ? and #: the API's paths are appended to it")
+    if "#" in url or "\\" in url:
+        raise Unfit("url", "holds a # or \\, which not everybody reads alike; write %23 or %5C, or take it out")
+    if "@" in parts.path:
+        raise Unfit("url", "holds an @ behind the host, where a password may have been meant; write %40 for it")
+    if kind in ("sgp", "agentex") and parts.query:
+        raise Unfit("url", "expected a base address, without ?: the API's paths are appended to it")

@@ -62,6 +62,7 @@ class Tls:
         except (OSError, ValueError) as error:
             raise ConfigError(f"destinations.{self.config.name}.tls: {files}: {error}") from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8996: those below are not to be used
+        context.hostname_checks_common_name = False  # RFC 9525, 6.3: a subject's name is for people
         if tls.insecure_skip_verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE

@@ -91,7 +91,7 @@ class Refusing:
         if content_type in dialect.formats or not spoken:
             message = f"no destination takes this; what would work: {'; '.join(ways)}"
         else:
-            message = f"content-type {content_type or 'missing'!r}: use {' or '.join(spoken)}"
+            message = f"content-type {content_type[:80] or 'missing'!r}: use {' or '.join(spoken)}"
         return Refusal(415, "unsupported", message)
 
     def _full(self, head: Head, reason: QueueRefusal, spans: int) -> Answer:

@@ -15,6 +15,8 @@ from tests.collector.cli.typed import PATIENCE, control_of, inspan
 from tests.sidecar import Sidecar
 
 from inspan_collector.cli.main import main
+from inspan_collector.cli.sighted import Sighting, part
+from inspan_collector.cli.tap import as_json
 
 SECRET = "hunter2"
 SPAN = {"trace_id": "t", "id": "s", "name": "llm.chat", "end_timestamp": "2026-01-01T00:00:00Z"}
@@ -83,6 +85,14 @@ def test_it_shows_values_where_they_are_asked_for(sidecar: Sidecar) -> None:
     with Tapping(sidecar, "--count", "1", "--values") as tapping:
         tapping.post_until()
         assert f"output.text  {SECRET}" in tapping.ended()[1]
+
+
+@pytest.mark.parametrize("value", [True, False, 7, 123.25, None])
+def test_no_size_tells_what_a_boolean_or_a_number_is(value: object) -> None:
+    told = {"at": 0.0, "dialect": "spans", "format": "span_json", "agent": "", "service": ""}
+    seen = Sighting(100, parts=[part("sick", value)])
+    assert as_json(told, seen, values=False)["parts"] == [{"key": "sick", "type": part("sick", value).type}]
+    assert as_json(told, seen, values=True)["parts"][0]["value"] == value
 
 
 def test_json_is_a_line_a_span_and_the_last_line_says_how_many_passed(sidecar: Sidecar) -> None:

@@ -56,6 +56,21 @@ def test_a_password_in_a_url_is_refused_and_not_shown() -> None:
     assert "headers.authorization" in why and "hunter2" not in why
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://me:hunter2#x@x.example/",
+        "https://me:hunter2/x@x.example/",
+        "https://x.example/v1#hunter2",
+        "https://x.example/hunter2@y",
+        "https://x.example\\\\hunter2",
+        "https://@x.example/hunter2",
+    ],
+)
+def test_a_url_that_others_may_read_in_another_way_is_refused_and_not_shown(url: str) -> None:
+    assert "hunter2" not in refused("url", **OTLP | {"url": url})
+
+
 def test_a_variable_in_a_url_is_refused_rather_than_posted_to() -> None:
     assert "INSPAN_DESTINATIONS__<NAME>__URL" in refused("url", **OTLP | {"url": "https://${HOST}/v1/traces"})
 

@@ -139,6 +139,7 @@ def test_no_setting_of_the_system_lowers_what_is_spoken(trusting: dict[str, Any]
     assert isinstance(context, ssl.SSLContext)
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
     assert context.verify_mode is ssl.CERT_REQUIRED and context.check_hostname
+    assert not context.hostname_checks_common_name
 
 
 def test_a_key_with_a_password_is_refused_and_nobody_is_asked_for_it(tmp_path: Path, ca: trustme.CA) -> None:
