@@ -119,6 +119,14 @@ def test_copies_are_called_so_where_starts_and_ends_come_by_themselves(visit: Vi
     assert call(visit, "numbers", "came", 29, {"otlp": {"accepted": 29}, "spans": {"accepted": 0}}) == "29 spans"
 
 
+def test_what_happens_again_and_again_takes_one_row(visit: Visit) -> None:
+    again = {"kind": "quarantined", "destination": "sgp", "message": "refused for good with 422", "spans": 2}
+    events = [{"sequence": 1, "kind": "recovered", "destination": "sgp", "message": "delivering again"}]
+    events += [again | {"sequence": 2 + number} for number in range(4)]
+    found = call(visit, "sections", "folded", events)
+    assert [(one["event"]["sequence"], one["times"], one["spans"]) for one in found] == [(5, 4, 8), (1, 1, 0)]
+
+
 def grown(value: Any, factor: int) -> Any:
     """Every count as many times as large."""
     if isinstance(value, dict):
