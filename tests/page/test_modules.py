@@ -138,6 +138,14 @@ def test_a_closed_gate_says_whether_anything_waits_behind_it(
     assert line["words"].endswith(f"503. {said}")
 
 
+def test_what_happens_again_and_again_takes_one_row(visit: Visit) -> None:
+    again = {"kind": "quarantined", "destination": "sgp", "message": "refused for good with 422", "spans": 2}
+    events = [{"sequence": 1, "kind": "recovered", "destination": "sgp", "message": "delivering again"}]
+    events += [again | {"sequence": 2 + number} for number in range(4)]
+    found = call(visit, "sections", "folded", events)
+    assert [(one["event"]["sequence"], one["times"], one["spans"]) for one in found] == [(5, 4, 8), (1, 1, 0)]
+
+
 def grown(value: Any, factor: int) -> Any:
     """Every count as many times as large."""
     if isinstance(value, dict):

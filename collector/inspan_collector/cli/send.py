@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from inspan.wire import SPANS, TRACES, default_socket
-from inspan_collector.cli.terminal import add_json, say, say_json
+from inspan_collector.cli.terminal import add_json, safe_lines, say, say_json
 
 TIMEOUT: Final = 30.0  # s
 TYPES: Final = {
@@ -81,7 +81,9 @@ def execute(arguments: argparse.Namespace) -> int:
     else:
         say(f"{answer.status} {answer.reason}")
         if words:
-            say(words.decode("utf-8", "backslashreplace"))
+            from inspan_collector.formats.otlp_answer import said  # here: who is taken has no use for protobuf
+
+            say(safe_lines(said(answer.headers.get("content-type", ""), words)))
     return 0 if answer.status < 300 else 1
 
 

@@ -52,6 +52,18 @@ def receipt(content_type: str, words: bytes) -> Receipt:
     return UNSTATED
 
 
+def said(content_type: str, words: bytes) -> str:
+    """The words of an answer that is no success: of a google.rpc.Status its message, of others all there is."""
+    if content_type.startswith(PROTOBUF):
+        try:
+            message: str = _messages()["Status"].FromString(words).message
+        except DecodeError:
+            message = ""
+        if message:
+            return message
+    return words.decode("utf-8", "backslashreplace")
+
+
 def success(content_type: str, rejected: int = 0, message: str = "") -> bytes:
     """The body of an ExportTraceServiceResponse."""
     if content_type == JSON:

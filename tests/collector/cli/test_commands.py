@@ -90,3 +90,14 @@ def test_who_asks_at_the_agents_socket_is_told_the_other_one(capsys: pytest.Capt
     said = capsys.readouterr().err
     assert "this is the agents' socket; name the sidecar's control.sock with --control" in said
     assert "{" not in said
+
+
+def test_garbage_that_is_sent_is_answered_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.pb").write_bytes(b"\xff\xfe")
+    to = {"name": "up", "kind": "otlp", "url": "http://127.0.0.1:9/v1/traces"}
+    with Sidecar({"destinations": [to]}) as sidecar:
+        assert main(["send", str(tmp_path / "x.pb"), "--socket", str(sidecar.socket)]) == 1
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("400 ")
+    assert second.isprintable()
+    assert second[0].isalpha()

@@ -1,7 +1,9 @@
 """One frame: everything that has room, the most important first. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
+
+from msgspec.structs import replace
 
 from inspan_collector.cli.terminal import age, cut, plural, safe, size
 from inspan_collector.cli.top.blocks import block, row
@@ -139,14 +141,23 @@ def _events(watch: Watch, rows: int) -> list[Line]:
     room = min(MOST_EVENTS, rows - HEADINGS)
     if room < 1:
         return []
-    shown = list(watch.events)[-room:]
+    shown = _folded(watch.events)[:room]
     if not shown:
         return [[], [Piece("events", BOLD), Piece("  none yet", DIM)]]
-    return [[], [Piece("events", BOLD)], *(_event(each) for each in reversed(shown))]
+    return [[], [Piece("events", BOLD)], *(_event(each, times) for each, times in shown)]
 
 
-def _event(event: Event) -> Line:
+def _folded(events: Iterable[Event]) -> list[tuple[Event, int]]:
+    """The newest first; what happened again at the same destination is one, with how often and all of its spans."""
+    found: dict[tuple[str, str, str], list[Event]] = {}
+    for event in reversed(list(events)):
+        found.setdefault((event.kind, event.destination, event.message), []).append(event)
+    return [(replace(same[0], spans=sum(each.spans for each in same)), len(same)) for same in found.values()]
+
+
+def _event(event: Event, times: int) -> Line:
     where = f"{safe(event.destination)}: " if event.destination else ""
     spans = f" ({plural(event.spans, 'span')})" if event.spans else ""
+    often = f", {times:,} times" if times > 1 else ""
     code = BAD if event.kind in LOUD else ""
-    return [Piece(f"  {clock(event.at)}  ", DIM), Piece(f"{where}{safe(event.message)}{spans}", code)]
+    return [Piece(f"  {clock(event.at)}  ", DIM), Piece(f"{where}{safe(event.message)}{often}{spans}", code)]

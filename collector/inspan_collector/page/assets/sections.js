@@ -110,7 +110,19 @@ export function agents({ agents: known, connections }) {
 }
 
 export function events(list) {
-  rows("events-table", list.slice(-SHOWN).reverse().map((event) => ({
-    key: event.sequence, cells: [when(event.at), event.kind, event.destination, event.spans ? whole(event.spans) : "", event.message],
+  rows("events-table", folded(list).slice(0, SHOWN).map(({ event, spans: count, times }) => ({
+    key: `${event.kind} ${event.destination} ${event.message}`,
+    cells: [when(event.at), event.kind, event.destination, count ? whole(count) : "", { text: event.message, small: times > 1 ? `${whole(times)} times` : "" }],
   })));
+}
+
+/** The newest first; what happened again at the same destination is one, with how often and all of its spans. */
+export function folded(list) {
+  const found = new Map();
+  for (const event of list.toReversed()) {
+    const key = JSON.stringify([event.kind, event.destination, event.message]);
+    const one = found.get(key) ?? { event, spans: 0, times: 0 };
+    found.set(key, { event: one.event, spans: one.spans + (event.spans ?? 0), times: one.times + 1 });
+  }
+  return [...found.values()];
 }

@@ -80,6 +80,19 @@ def test_the_fill_of_the_spool_is_shown_where_there_is_one() -> None:
     assert any("spool 75% of 40.0 MiB" in line for line in drawn(watch))
 
 
+def test_what_happens_again_and_again_takes_one_line() -> None:
+    refused = {"kind": "quarantined", "destination": "sgp", "message": "refused for good with 422", "spans": 2}
+    events = [{"at": 990.0, "kind": "recovered", "destination": "sgp", "message": "delivering again"}]
+    events += [refused | {"at": 991.0 + number} for number in range(4)]
+    watch = Watch()
+    watch.begin(history([]))
+    watch.hear(moment(events=events))
+    lines = [line for line in drawn(watch) if "sgp: " in line]
+    assert len(lines) == 2
+    assert "refused for good with 422, 4 times (8 spans)" in lines[0]
+    assert "delivering again" in lines[1]
+
+
 def test_numbers_of_thousands_of_millions_are_cut_nowhere_at_80_columns() -> None:
     queue = {"spans": LARGE, "capacity_spans": LARGE, "oldest_age_seconds": 86400.0}
     lines = drawn(watching(destination(queue=queue), books={"up": {"queued": LARGE, "delivered": LARGE}}))
