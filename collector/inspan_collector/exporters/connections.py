@@ -24,6 +24,7 @@ from inspan_collector.exporters.tls import Tls
 from inspan_collector.exporters.troubles import later, tls_refusal
 from inspan_collector.exporters.verdict import MAX_MESSAGE
 from inspan_collector.exporters.written import MAX_TEXT
+from inspan_collector.formats.otlp_answer import said
 
 MAX_ANSWER: Final = 64 << 10  # bytes of an answer that are kept: a partial success and its message are far smaller
 MAX_SPAN: Final = 8 << 20  # bytes of one span as an answer; twice the largest that is taken by default
@@ -215,7 +216,7 @@ async def _read(response: aiohttp.ClientResponse, most: int) -> Answer:
 
 def _without(answer: Answer, secrets: Sequence[str]) -> Answer:
     """The answer with its words masked, before anything is cut off: half a secret would not be known as one."""
-    beginning = answer.words[: 4 * MAX_TEXT + 4]  # bytes: four a character at most, and one character more
-    words = masked(beginning.decode("utf-8", "replace"), secrets).encode()
     headers = {name.lower(): value for name, value in answer.headers.items()}
+    beginning = answer.words[: 4 * MAX_TEXT + 4]  # bytes: four a character at most, and one character more
+    words = masked(said(headers.get("content-type", ""), beginning), secrets).encode()
     return Answer(status=answer.status, words=words, headers=headers)

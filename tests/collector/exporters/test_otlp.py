@@ -14,6 +14,7 @@ from tests.collector.sink.posts import otlp, otlp_json
 
 from inspan_collector.errors import Isolate, Later, Pause
 from inspan_collector.exporters.connections import MAX_READ
+from inspan_collector.formats.otlp_answer import failure
 from inspan_collector.inflate import inflate
 from inspan_collector.receipt import Receipt
 
@@ -86,6 +87,15 @@ async def test_everything_else_asks_for_a_decision(said: bytes | Deed, decision:
         # Some upstreams want a key in the URL; and what they say themselves is not for everyone to see.
         assert "sesame" not in repr(vars(error.value)) + str(error.value)
         assert "OpenSSH" not in str(error.value)
+
+
+async def test_of_a_refusal_in_protobuf_its_message_is_kept() -> None:
+    why = "span 7: " + "the trace id is all zeroes " * 8  # its length takes two bytes, which are no UTF-8
+    said = answer(400, failure(PROTOBUF, 3, why), content_type=PROTOBUF)
+    async with Upstream(said) as upstream, exporting(upstream.url) as (send, _):
+        with pytest.raises(Isolate) as error:
+            await send(otlp("a"))
+        assert error.value.words == why.strip()
 
 
 @pytest.mark.parametrize(
