@@ -14,8 +14,6 @@ Tree = dict[str, Any]
 NAME: Final = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"}
 KEY: Final = {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,253}$"}
 VARIABLE: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
-# As in the distribution specification, with the port of a registry. Empty is told by the templates, with what to do.
-REPOSITORY: Final = "^([a-z0-9]+([._/:-]+[a-z0-9]+)*)?$"
 QUANTITY: Final = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)?$"}
 ATTRIBUTE: Final = '^[^,=%$"\\\\\\s]+$'  # what OTEL_RESOURCE_ATTRIBUTES, Kubernetes and YAML leave as it is
 
@@ -28,6 +26,8 @@ def values_schema() -> Tree:
     config = schema()
     config.pop("$schema")
     definitions = config.pop("$defs")
+    # Helm 4 shows what a pattern refuses, and an address may hold a key: the templates look at it, and do not show it.
+    del definitions["DestinationConfig"]["properties"]["url"]["pattern"]
     values = _values() | {"config": config}
     # `global` is Helm's own: it reaches every chart. A null takes a value away, and the templates count on each.
     keys = _keys(**values, **{"global": {"type": "object"}}) | {"required": sorted(values)}
@@ -40,7 +40,7 @@ def _values() -> Tree:
     return {
         "enabled": {"type": "boolean"},
         "image": _keys(
-            repository=_text(REPOSITORY),
+            repository=_text(),
             tag=_text("^[A-Za-z0-9_.-]*$"),
             digest=_text("^(sha256:[0-9a-f]{64})?$"),
             pullPolicy={"enum": ["", "Always", "IfNotPresent", "Never"]},

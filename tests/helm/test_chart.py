@@ -64,11 +64,9 @@ def test_the_page_names_every_value_and_every_template() -> None:
     templates = "".join(path.read_text(encoding="utf-8") for path in (CHARTS / "inspan" / "templates").iterdir())
     named = set(re.findall(r'define "(inspan\.[a-zA-Z.]+)"', templates))
     # The others are the chart's own.
-    offered = {
-        name
-        for name in named
-        if not re.match(r"inspan\.(checks|config|bytes|seconds|port|image|spooled|booksMi|telltale)", name)
-    }
+    sums = "bytes|seconds|quantity|millicores|port|booksMi"
+    own = rf"inspan\.(checks|config|{sums}|image|spooled|claimed|telltale)"
+    offered = {name for name in named if not re.match(own, name)}
     assert set(re.findall(r"`(inspan\.[a-zA-Z.]+)`", page)) & named == offered
 
 

@@ -7,6 +7,8 @@ import pytest
 import yaml
 from tests.helm.helms import Helm3, Helm4, Refused
 
+from inspan_collector.config.destination import DestinationConfig
+
 Tree = dict[str, Any]
 
 TRACES: Tree = {"name": "traces", "kind": "otlp", "url": "https://collector.example/v1/traces"}
@@ -61,13 +63,59 @@ def test_a_credential_that_is_written_out_is_refused_and_not_shown(name: str, he
     assert CANARY not in str(refused.value)
 
 
-@pytest.mark.parametrize("url", [f"https://me:{CANARY}@up.example/", f"https://up.example/v1?api_key={CANARY}"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://me:{CANARY}@up.example/",
+        f"HTTPS://me:{CANARY}@up.example/",
+        f"https://me:{CANARY}/x@up.example/",
+        f"https://up.example/v1?api_key={CANARY}",
+        f"up.example/v1?api_key={CANARY}",  # nor by what would look at its form first
+        f"me:{CANARY}@up.example",
+    ],
+)
 def test_a_credential_in_an_address_is_refused_and_not_shown(url: str, helm: Helm4, chart: Path) -> None:
     with pytest.raises(Refused) as refused:
         helm.render(chart, asked(destination(url=url)))
     assert "inspan.config.destinations[0].url: holds what looks like a credential" in str(refused.value)
     assert "inspan.secrets.INSPAN_DESTINATIONS__TRACES__URL" in str(refused.value)
     assert CANARY not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", [CANARY, f"up.example/{CANARY}", f"https://up.example/#{CANARY}", f"https://up {CANARY}"]
+)
+def test_what_is_no_address_is_refused_and_not_shown(url: str, helm: Helm4, helm3: Helm3, chart: Path) -> None:
+    for each in (helm, helm3):
+        with pytest.raises(Refused) as refused:
+            each.render(chart, asked(destination(url=url)))
+        assert "inspan.config.destinations[0].url: expected an address such as" in str(refused.value)
+        assert CANARY not in str(refused.value)
+
+
+ADDRESSES = [
+    "http://up",
+    "HTTPS://up.example:4318",
+    "http://10.0.0.1:80/v1/traces?tenant=shop&to=a@b",
+    "http://[::1]:4318/v1/traces",
+    "http://up.example?tenant=1",
+    "http://up_stream.shops.svc.cluster.local./",
+]
+
+
+@pytest.mark.parametrize("url", ADDRESSES)
+def test_an_address_that_the_sidecar_takes_is_taken(url: str, helm: Helm4, chart: Path) -> None:
+    DestinationConfig(name="traces", kind="otlp", url=url)
+    helm.render(chart, asked(destination(url=url)))
+
+
+def test_what_kubernetes_takes_of_resources_and_repositories_is_taken(helm: Helm4, chart: Path) -> None:
+    for repository in ("inspan", "localhost/inspan", "r.example:5000/a/b-c__d", "[::1]:5000/inspan", "10.0.0.1:80/a"):
+        helm.render(chart, asked({"image": {"repository": repository}}))
+    for memory in ("96Mi", "0.5Gi", "256M", 268435456, "268435456"):
+        helm.render(chart, asked({"resources": {"limits": {"memory": memory}, "requests": {"memory": memory}}}))
+    for cpu in (1, 0.5, "1", "0.25", "250m"):
+        helm.render(chart, asked({"resources": {"limits": {"cpu": cpu}, "requests": {"cpu": cpu}}}))
 
 
 @pytest.mark.parametrize("text", ["${TOKEN}", "Bearer ${TOKEN}", "Api-Token ${TOKEN}", "file:/run/secrets/inspan/key"])

@@ -19,30 +19,12 @@ would otherwise be seen in a pod that does not start, or is evicted a week later
 {{- end -}}
 {{- with .Values.inspan.image -}}
 {{- if not .repository }}{{ fail "inspan.image.repository: is missing; name where the image was pushed to" }}{{ end -}}
+{{- /* As the distribution specification has it, with a registry's port. */ -}}
+{{- $part := "[a-z0-9]+([._-]+[a-z0-9]+)*" -}}
+{{- if not (regexMatch (printf "^((%s|\\[[0-9a-fA-F:]+\\])(:[0-9]+)?/)?%s(/%s)*$" $part $part $part) .repository) -}}
+{{- fail (printf "inspan.image.repository: %s is no repository; write small letters, without scheme, tag and spaces, such as registry.example/inspan" .repository) -}}
+{{- end -}}
 {{- if not (or .tag .digest) }}{{ fail "inspan.image.tag: is missing, and so is inspan.image.digest; set one" }}{{ end -}}
-{{- end -}}
-{{- end }}
-
-{{- define "inspan.checks.memory" -}}
-{{- $limit := dig "limits" "memory" "" (.Values.inspan.resources | default dict) -}}
-{{- $bytes := include "inspan.bytes" $limit -}}
-{{- if not $bytes -}}
-{{- fail "inspan.resources.limits.memory: is missing, or no size such as 256Mi; how many spans are held follows from it" -}}
-{{- end -}}
-{{- /* At rest it takes 53 MiB, and `auto` 40 % of the limit for spans: below this there is no room for a request of 16 MiB. */ -}}
-{{- if lt ($bytes | int64) 100663296 -}}
-{{- fail (printf "inspan.resources.limits.memory: %v is too little; the process takes 53 MiB before it holds a span, so 96Mi at least" $limit) -}}
-{{- end -}}
-{{- $request := dig "requests" "memory" $limit (.Values.inspan.resources | default dict) -}}
-{{- if gt (include "inspan.bytes" $request | int64) ($bytes | int64) -}}
-{{- fail (printf "inspan.resources.requests.memory: %v is more than inspan.resources.limits.memory (%v), which Kubernetes refuses; lower it, or raise the limit" $request $limit) -}}
-{{- end -}}
-{{- $budget := dig "memory" "max_bytes" "auto" .Values.inspan.config -}}
-{{- if ne (toString $budget) "auto" -}}
-{{- /* auto takes 40 %: the interpreter has 50 MiB, and buffers grow with what passes. */ -}}
-{{- if gt (include "inspan.bytes" $budget | int64) (div ($bytes | int64) 2) -}}
-{{- fail (printf "inspan.config.memory.max_bytes: %v is more than half of inspan.resources.limits.memory (%v), and the process needs the rest; lower it, raise the limit, or take it out: it follows from the limit" $budget $limit) -}}
-{{- end -}}
 {{- end -}}
 {{- end }}
 
@@ -57,7 +39,8 @@ would otherwise be seen in a pod that does not start, or is evicted a week later
 {{- fail (printf "inspan.config.listen: %s is open to the whole cluster, and has no authentication; use 127.0.0.1:4318" $config.listen) -}}
 {{- end -}}
 {{- range $key, $address := dict "admin.listen" $admin "listen" ($config.listen | default "host:1") -}}
-{{- if not (regexMatch ":0*[1-9][0-9]{0,4}$" $address) -}}
+{{- $port := include "inspan.port" $address | int64 -}}
+{{- if or (lt $port 1) (gt $port 65535) -}}
 {{- fail (printf "inspan.config.%s: %s has no port that a pod could name; use one such as :4318" $key $address) -}}
 {{- end -}}
 {{- end -}}

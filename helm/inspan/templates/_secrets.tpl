@@ -39,8 +39,12 @@
 {{- if and (not $url) (not (hasKey (.values.secrets | default dict) $variable)) -}}
 {{- fail (printf "%s.url: is missing" .place) -}}
 {{- end -}}
-{{- if or (regexMatch "^[a-z]+://[^/]*@" $url) (regexMatch (printf "[?&][^=&]*(%s)[^=&]*=" (include "inspan.telltale" .)) $url) -}}
+{{- if or (regexMatch "^[^?]*@" $url) (regexMatch (printf "[?&][^=&]*(%s)[^=&]*=" (include "inspan.telltale" .)) $url) -}}
 {{- fail (printf "%s.url: holds what looks like a credential; put the whole address into a Secret, and its name under inspan.secrets.%s" .place $variable) -}}
+{{- end -}}
+{{- /* Not repeated: what is no address may be a key. */ -}}
+{{- if and $url (not (regexMatch "^(?i:https?)://([^\\s/?#@:\\\\\\[\\]]+|\\[[0-9a-fA-F:.]+\\])(:(0*[1-9][0-9]{0,4})?)?([/?][^\\s#\\\\]*)?$" $url)) -}}
+{{- fail (printf "%s.url: expected an address such as https://collector.example/v1/traces, without spaces, # and \\; http and https are spoken" .place) -}}
 {{- end -}}
 {{- end }}
 
