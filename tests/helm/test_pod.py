@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.helm.helms import CHARTS, Helm4, Rendered, example, examples
+from tests.helm.helms import CHARTS, Helm3, Helm4, Rendered, example, examples
 from tests.helm.kubelet import environment, sidecar
 
 WITH = [name for name in examples() if name != "off"]
@@ -185,6 +185,56 @@ def test_one_pod_of_a_chart_may_have_another_value_than_the_others(helm: Helm4, 
     assert "securityContext" not in deployment["spec"]["template"]["spec"]
     (line,) = [line for line in CRON.splitlines() if "$pod :=" in line]
     assert line in (CHARTS / "README.md").read_text(encoding="utf-8")
+
+
+DISK = CRON.replace('(dict "fsGroup" 65532)', '(dict "spool" (dict "volume" "emptyDir"))')
+
+
+def test_pods_beside_a_statefulset_have_a_spool_of_their_own(
+    helm: Helm4, helm3: Helm3, chart: Path, tmp_path: Path
+) -> None:
+    all_three = shutil.copytree(chart, tmp_path / "example")
+    templates = all_three / "templates"
+    (templates / "cron.yaml").write_text(DISK, encoding="utf-8")
+    deployment = (
+        (templates / "deployment.yaml").read_text(encoding="utf-8").replace("if not .Values.stateful", "if true")
+    )
+    pod = DISK.splitlines()[0]
+    own = re.sub(r'(include "inspan[^"]*") \.', r"\1 $pod", deployment)
+    (templates / "deployment.yaml").write_text(f"{pod}\n{own}", encoding="utf-8")
+    for each in (helm, helm3):
+        found = {one["kind"]: one["spec"] for one in each.render(all_three, example("stateful")).documents}
+        assert found.keys() == {"CronJob", "Deployment", "StatefulSet"}
+        claims = [one["metadata"]["name"] for one in found["StatefulSet"]["volumeClaimTemplates"]]
+        assert claims == ["inspan-spool"]
+        assert spools(found["StatefulSet"]) == ([], "persistent")
+        size = [{"sizeLimit": "10Gi"}]
+        assert spools(found["Deployment"]) == spools(found["CronJob"]["jobTemplate"]["spec"]) == (size, "pod")
+
+
+def spools(spec: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    """The spool's emptyDir, if the pod has one, and what the sidecar takes the volume for."""
+    pod = spec["template"]
+    told = {each["name"]: each.get("value") for each in sidecar(pod)["env"]}["INSPAN_CONFIG_YAML"]
+    volumes = [each["emptyDir"] for each in pod["spec"]["volumes"] if each["name"] == "inspan-spool"]
+    return volumes, yaml.safe_load(told)["spool"]["lifetime"]
+
+
+def test_zero_and_false_do_not_win_in_a_merge(helm: Helm4, chart: Path, tmp_path: Path) -> None:
+    """As the page says; where it came to be otherwise, it could say less."""
+    both = shutil.copytree(chart, tmp_path / "example")
+    cron = CRON.replace('(dict "fsGroup" 65532)', '(dict "fsGroup" 0 "enabled" false)')
+    (both / "templates" / "cron.yaml").write_text(cron, encoding="utf-8")
+    (found,) = [each for each in helm.render(both, {}).documents if each["kind"] == "CronJob"]
+    spec = found["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert spec["securityContext"]["fsGroup"] == 65532 and "initContainers" in spec
+
+
+def test_claims_are_made_where_a_pod_is_to_have_one_and_nowhere_else(helm: Helm4, chart: Path) -> None:
+    values = {"stateful": True, "inspan": {"config": {"spool": {}}}}
+    (document,) = helm.render(chart, values).documents
+    assert "volumeClaimTemplates" not in document["spec"]  # it would take the place of the emptyDir
+    assert spools(document["spec"]) == ([{"sizeLimit": "2Gi"}], "pod")
 
 
 def test_without_the_sidecar_the_pod_is_what_it_was(helm: Helm4, chart: Path) -> None:

@@ -38,7 +38,7 @@ that while a start replaces them. What is over a sizeLimit evicts the pod.
 {{- end }}
 
 {{- define "inspan.volumeClaimTemplates" -}}
-{{- if and .Values.inspan.enabled (include "inspan.spooled" .) -}}
+{{- if include "inspan.claimed" . -}}
 volumeClaimTemplates:
   {{- include "inspan.volumeClaimTemplates.items" . | nindent 2 }}
 {{- end }}
@@ -46,7 +46,7 @@ volumeClaimTemplates:
 
 {{/* inspan.volumeClaimTemplates.items: for a StatefulSet's spec, with spool.volume: template. */}}
 {{- define "inspan.volumeClaimTemplates.items" -}}
-{{- if and .Values.inspan.enabled (include "inspan.spooled" .) -}}
+{{- if include "inspan.claimed" . -}}
 - metadata:
     name: inspan-spool
   spec:
@@ -58,6 +58,14 @@ volumeClaimTemplates:
       requests:
         storage: {{ .Values.inspan.spool.size }}
 {{- end }}
+{{- end }}
+
+{{/*
+inspan.claimed: "true" where each pod has a claim. A template of claims beside another volume would take its place: a
+StatefulSet prefers the claim of the same name, which is neither the size nor the lifetime that the sidecar is told.
+*/}}
+{{- define "inspan.claimed" -}}
+{{- with .Values.inspan }}{{ if and .enabled (include "inspan.spooled" $) (eq .spool.volume "template") }}true{{ end }}{{ end -}}
 {{- end }}
 
 {{/* inspan.spooled: "true" where there is a spool, and nothing else. An empty one is one. */}}
