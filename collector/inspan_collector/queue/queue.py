@@ -164,6 +164,7 @@ class Queue:
                 self.trail.chunks(statuses.SYNTHESIZED, chunks)
         else:
             self.ledger.move(QUEUED, IN_FLIGHT, sum([chunk.spans for chunk in chunks]))
+        self.ledger.publish()  # before anything is sent: after a kill the books say what the upstream may have
         return chunks
 
     def cut(self, chunk: Chunk) -> list[Chunk]:

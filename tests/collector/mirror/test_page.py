@@ -7,10 +7,14 @@ from typing import Any
 
 from tests.collector.mirror.victim import build, expected, found, steps_of, take_step
 
+from inspan_collector.batch import Limits
+from inspan_collector.chunk import Custody
 from inspan_collector.ledger import ENQUEUED, QUEUED, Ledger
 from inspan_collector.mirror import Mirror, Page
 from inspan_collector.mirror import page as page_module
 from inspan_collector.mirror.former import Former, read
+from inspan_collector.queue.lanes import Lanes
+from inspan_collector.queue.queue import Queue
 
 
 def left(path: Path) -> Former:
@@ -135,3 +139,14 @@ def test_its_repr_says_how_full_it_is(tmp_path: Path) -> None:
     page.settled(1, 1)
     page.settled(2, 1)
     assert repr(page) == "<Page 1 rows of 1, 1 overflowed>"
+
+
+def test_what_was_taken_to_be_sent_is_in_flight_in_the_books_before_it_is_sent(tmp_path: Path) -> None:
+    ledger, _ = begun(tmp_path / "m", 4)
+    limits = Limits(10, 100, 0.0)
+    queue = Queue(ledger, Lanes(limits), limits, max_spans=10, max_bytes=100, evict=False, crowded=lambda: False)
+    chunk = Custody(4, lambda _: None).chunk("otlp_protobuf", bytes(4), 3, agent="a", arrived=0.0)
+    assert queue.offer(chunk, []) is None
+    assert queue.take(100, 0.0) == [chunk]
+    books = left(tmp_path / "m").books["up"]
+    assert (books["queued"], books["in_flight"]) == (0, 3)
