@@ -42,6 +42,8 @@ def told(system: Peer, case: Case) -> Settings:
 
 def able(system: Peer, case: Case) -> bool:
     """Whether it can be measured in this case."""
+    if case.load.tcp and "tcp" not in system.transports:
+        return False
     return case.settings.compression not in LACKS.get(system.name, frozenset())
 
 

@@ -6,7 +6,7 @@ from bench.harness.scenario import Figure, Scenario
 from bench.harness.settings import Case, Load
 from bench.harness.systems import COLLECTOR, OURS, ROTEL
 
-SHARES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9)
+SHARES = (0.01, 0.1, 0.5, 0.9)
 
 SCENARIO = Scenario(
     name="latency",

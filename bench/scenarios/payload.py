@@ -4,9 +4,10 @@ from bench.harness.relayed import relayed
 from bench.harness.risk import RELAYING
 from bench.harness.scenario import COST, PEAK, SPEED, Goal, Scenario
 from bench.harness.settings import Case, Load
-from bench.harness.systems import COLLECTOR, LIMIT, NOTHING, OURS, ROTEL
+from bench.harness.systems import COLLECTOR, LIMIT, OURS, ROTEL
 
-SHAPES = ((100, 400), (100, 1_000), (100, 10_000), (10, 100_000))  # spans a request, bytes a span
+# Spans a request, bytes a span.
+SHAPES = ((1, 1_000), (100, 1_000), (512, 1_000), (1, 10_000), (100, 10_000), (1, 100_000), (10, 100_000))
 
 
 def name(spans: int, size: int) -> str:
@@ -23,7 +24,7 @@ SCENARIO = Scenario(
         Case(name=name(*shape), x=shape[1], load=Load(spans=shape[0], span_bytes=shape[1])) for shape in SHAPES
     ),
     quick=(name(100, 10_000),),
-    systems=(OURS, ROTEL, COLLECTOR, LIMIT, NOTHING),
+    systems=(OURS, ROTEL, COLLECTOR, LIMIT),
     run=relayed,
     figures=(SPEED, COST, PEAK),
     risks=RELAYING,

@@ -12,8 +12,11 @@ SCENARIO = Scenario(
     name="relay",
     asks="How many spans does a second of CPU time relay, as requests hold more of them?",
     how="Spans of 360 B in a closed loop over 16 connections; rotel listens on TCP, the others on a "
-    "unix socket. The system has a core to itself, generator and sink share the other.",
-    cases=tuple(Case(name=f"{spans} x 360 B", x=spans, load=Load(spans=spans)) for spans in SIZES),
+    "unix socket, but where the case says TCP. The system has a core to itself, generator and sink share the other.",
+    cases=(
+        *(Case(name=f"{spans} x 360 B", x=spans, load=Load(spans=spans)) for spans in SIZES),
+        *(Case(name=f"{spans} x 360 B, TCP", x=spans, load=Load(spans=spans, tcp=True)) for spans in (1, 100)),
+    ),
     quick=("1 x 360 B", "100 x 360 B"),
     systems=(OURS, ROTEL, COLLECTOR, LIMIT, NOTHING),
     run=relayed,
