@@ -84,7 +84,7 @@ PEERS = INSPAN_BENCH_ROTEL="$$(ls "$(CURDIR)/$(ROTEL)" 2>/dev/null || true)" \
 	INSPAN_BENCH_OTELCOL="$$(ls "$(CURDIR)/$(OTELCOL)" 2>/dev/null || true)" \
 	INSPAN_BENCH_AGENTEX="$$(ls "$(CURDIR)/$(AGENTEX)" 2>/dev/null || true)"
 
-bench: $(READY) .bench/.rotel .bench/.otelcol .venv-profile/.ready $(if $(filter agent upserts,$(ARGS)),.venv-agentex/.ready) ## beside its peers, where they run here: ten minutes, and bench/RESULTS.md anew; ARGS="relay --runs 1" for one scenario
+bench: $(READY) .bench/.rotel .bench/.otelcol .venv-profile/.ready $(if $(filter agent upserts,$(ARGS)),.venv-agentex/.ready) ## beside its peers, where they run here: ten minutes, and a page of results in .bench/results; ARGS="relay --runs 1" for one scenario
 	$(BENCH) $(or $(ARGS),quick)
 
 bench-full: $(READY) .bench/.rotel .bench/.otelcol .venv-profile/.ready .venv-agentex/.ready ## every scenario at length, and what agents, disk and memory cost: hours

@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 from bench import agent, custody, memory, page, sizing, upserts
 from bench.harness import command, profile
+from bench.harness.scenario import Scenario
 from bench.pages import results
 from bench.scenarios import SCENARIOS
 
@@ -29,22 +31,26 @@ def main(argv: Sequence[str]) -> int:
         return profile.main(options)
     if name == "report":
         return results.main(options)
-    if name in ("quick", "full"):
-        return _all(options, quick=name == "quick")
+    if name == "full":
+        code = _measured(list(SCENARIOS.values()), options, command.RESULTS)
+        return max(code, *(measure([]) for measure in BY_THEMSELVES.values()))
+    if name == "quick":
+        return _measured(list(SCENARIOS.values()), options, command.GLANCES, quick=True)
     if name in SCENARIOS:
-        return command.run([SCENARIOS[name]], options)
+        return _measured([SCENARIOS[name]], options, command.GLANCES)
     known = ", ".join(["quick", "full", "profile", "report", *SCENARIOS, *BY_THEMSELVES])
     print(f"bench: no scenario {name!r}; there is {known}", file=sys.stderr)  # options are a scenario's own
     return 2
 
 
-def _all(options: Sequence[str], *, quick: bool) -> int:
-    """Every scenario, then what came of them. The long run has those with tables of their own as well."""
-    profile.main([])
-    code = command.run(list(SCENARIOS.values()), options, quick=quick)
-    if command.folder(options) == command.RESULTS:  # rows that are kept elsewhere are none of the page's
-        results.main([])
-    return code if quick else max(code, *(measure([]) for measure in BY_THEMSELVES.values()))
+def _measured(scenarios: Sequence[Scenario], options: Sequence[str], default: Path, *, quick: bool = False) -> int:
+    """Run, then write what came of it: beside the rows, or where it is published. default: the folder of the rows."""
+    rows = command.folder(options, default)
+    if len(scenarios) > 1:
+        profile.main(["--results", str(rows)])
+    code = command.run(scenarios, options, default, quick=quick)
+    results.main(["--results", str(rows), "--into", str(rows.parent if rows == command.RESULTS else rows)])
+    return code
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How long inspan holds spans back for a destination of kind sgp, by its own word."""
 
 import subprocess
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ class Holding(msgspec.Struct, frozen=True):
         return self.hold_open + self.linger
 
 
-def holding(place: Place, destination: dict[str, str]) -> Holding:
+def holding(place: Place, destination: Mapping[str, Any]) -> Holding:
     """What `inspan check` resolves the defaults to. Raises Failed."""
     options = configure(place.scratch, address(place.scratch, "unix"), destination)
     argv = [COMMAND, "check", *options]

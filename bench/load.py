@@ -188,9 +188,9 @@ def _missing(answer: bytes) -> int:
     raise Unanswered(f"no content-length in {head[:200]!r}")
 
 
-def main() -> None:
-    """Serve stdin."""
-    parser = argparse.ArgumentParser(prog="bench.load")
+def asked(prog: str) -> tuple[argparse.Namespace, list[bytes]]:
+    """What a generator is told by its command line, and the requests that it is to post."""
+    parser = argparse.ArgumentParser(prog=prog)
     parser.add_argument("target")
     parser.add_argument("bodies", type=Path)
     parser.add_argument("--spans", type=int, required=True)
@@ -200,6 +200,12 @@ def main() -> None:
     requests = [
         post(body, options.encoding) for body in msgspec.msgpack.decode(options.bodies.read_bytes(), type=list[bytes])
     ]
+    return options, requests
+
+
+def main() -> None:
+    """Serve stdin."""
+    options, requests = asked("bench.load")
     generator = Generator(options.target, requests, options.spans, options.connections)
     for line in sys.stdin:
         print(msgspec.json.encode(generator.run(float(line))).decode(), flush=True)

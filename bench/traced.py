@@ -106,7 +106,8 @@ def admin(log: Path) -> str:
     latest = time.monotonic() + READY
     while '"ready"' not in log.read_text() and time.monotonic() < latest:
         time.sleep(LOOK)
-    return urlsplit(logged(log, "ready")["admin"]).netloc
+    netloc: str = urlsplit(logged(log, "ready")["admin"]).netloc
+    return netloc
 
 
 def logged(log: Path, kind: str) -> Any:

@@ -6,23 +6,20 @@ time; that we woke late is not. Now and then a post is a single span that can be
 of JSON on stdin, each a `Pace` and answered by a line of JSON (`Paced`).
 """
 
-import argparse
 import select
 import socket
 import sys
 import time
 from collections import deque
 from itertools import count, cycle
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from bench.bodies import one_span
-from bench.load import PATIENCE, Reader, connect, post
+from bench.load import PATIENCE, Reader, asked, connect, post
 from bench.quantile import quantile
 from bench.sink import MARK
-from inspan_collector.exporters.compress import CODECS
 
 MARKED: Final = 0.02  # s between two spans that can be told apart: 50 a second are enough for a p99 in some seconds
 
@@ -137,16 +134,7 @@ class Pacer:
 
 def main() -> None:
     """Serve stdin."""
-    parser = argparse.ArgumentParser(prog="bench.harness.pacing")
-    parser.add_argument("target")
-    parser.add_argument("bodies", type=Path)
-    parser.add_argument("--spans", type=int, required=True)
-    parser.add_argument("--connections", type=int, required=True)
-    parser.add_argument("--encoding", default="identity", choices=["identity", *CODECS])
-    options = parser.parse_args()
-    requests = [
-        post(body, options.encoding) for body in msgspec.msgpack.decode(options.bodies.read_bytes(), type=list[bytes])
-    ]
+    options, requests = asked("bench.harness.pacing")
     pacer = Pacer(options.target, requests, options.spans, options.connections)
     for line in sys.stdin:
         paced = pacer.run(msgspec.json.decode(line, type=Pace))

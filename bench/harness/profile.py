@@ -52,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
     if not spy:
         print("bench: no profiler: INSPAN_BENCH_PYSPY names py-spy, and `make bench` installs it", file=sys.stderr)
         return 1
-    options.results.mkdir(exist_ok=True)
+    options.results.mkdir(parents=True, exist_ok=True)
     with Stage(*cores(), options.seconds) as stage:
         for name in (OURS, LIMIT):
             stacks = looked_at(stage, Path(spy), name, SCENARIO.case(CASE))

@@ -13,10 +13,12 @@ class Measures(msgspec.Struct, kw_only=True):
 
     spans, posts: acknowledged. refused: posts. lost: spans acknowledged and not upstream; negative where some came
     twice. cpu, peak, idle: of the system's whole tree of processes, from the operating system; peak and idle are RSS.
+    agent_cpu: of the agent, where one is measured; it is part of cpu.
     posted_bytes: of the posts, heads included. requests, most_spans, encodings, connections, sent_bytes, plain_bytes:
     as the sink saw them. steal, others: shares of the cores' time that the hypervisor or processes of others took.
     answer: from when a post was due to its answer. arrival: to the sink. missed: posts that found no connection free
-    while they were due. recovered: from the end of an outage until all was upstream. wall ends when nothing was held.
+    while they were due, or copies that an agent had no time to record. recovered: from the end of an outage until all
+    was upstream. wall ends when nothing was held.
     """
 
     spans: int | None = None
@@ -24,6 +26,7 @@ class Measures(msgspec.Struct, kw_only=True):
     refused: int | None = None
     lost: int | None = None
     cpu: float | None = None
+    agent_cpu: float | None = None
     wall: float | None = None
     load_wall: float | None = None
     ready: float | None = None
@@ -122,5 +125,5 @@ def _row(line: dict[str, str]) -> Row:
     plain: dict[str, Any] = {name: line[name] for name in PLAIN}
     plain["kept"] = line["kept"] == "True"
     plain["machine"] = {name: line[name] for name in Machine.__struct_fields__}
-    plain["found"] = {name: line[name] or None for name in Measures.__struct_fields__}
+    plain["found"] = {name: line.get(name) or None for name in Measures.__struct_fields__}  # a file may be older
     return msgspec.convert(plain, Row, strict=False)

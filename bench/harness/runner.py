@@ -14,8 +14,7 @@ from bench.harness.row import Machine, Row
 from bench.harness.scenario import Scenario
 from bench.harness.settings import Case
 from bench.harness.stage import Stage
-from bench.harness.systems import able
-from bench.peers.peer import Peer
+from bench.harness.systems import System, able
 from bench.progress import Progress
 
 ATTEMPTS: Final = 3  # of a run; a machine that is disturbed three times in a row is, and the row says so
@@ -26,7 +25,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     scenario: Scenario
     cases: list[Case]
-    systems: list[tuple[Peer, str]]
+    systems: list[tuple[System, str]]
     runs: int
     attempts: int = ATTEMPTS
 
@@ -54,7 +53,7 @@ class Runner:
             name = f"run {number}  {plan.scenario.name} {case.name}  {system.name}"
             self.progress.measure(name, partial(self._measure, plan, case, system, version, number))
 
-    def _measure(self, plan: Plan, case: Case, system: Peer, version: str, number: int) -> str:
+    def _measure(self, plan: Plan, case: Case, system: System, version: str, number: int) -> str:
         """Until a run is not disturbed, or has been tried often enough. Returns what to say of it."""
         rows: list[Row] = []
         for attempt in range(1, plan.attempts + 1):
@@ -85,7 +84,7 @@ class Runner:
         return said(plan.scenario, rows)
 
 
-def order(plan: Plan) -> Iterator[tuple[int, Case, Peer, str]]:
+def order(plan: Plan) -> Iterator[tuple[int, Case, System, str]]:
     """Each run has every case once, and each case every system, in an order that changes from run to run."""
     for number in range(1, plan.runs + 1):
         chance = random.Random(number)

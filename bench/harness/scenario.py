@@ -1,7 +1,7 @@
 """A question: what is varied, how one run answers, what may spoil it, and what counts."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -9,7 +9,6 @@ from bench.harness.risk import Risk
 from bench.harness.row import Measures, Row
 from bench.harness.settings import Case
 from bench.harness.stage import Stage
-from bench.peers.peer import Peer
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -34,7 +33,8 @@ class Goal(msgspec.Struct, frozen=True):
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """figures: the first is drawn. systems: names, in the order of the results. quick: the cases of the short run.
 
-    chart: `bars` a case, or `lines` over x, whose name is `axis`. seconds: of load in a run.
+    run: is given one of its systems. chart: `bars` a case, or `lines` over x, whose name is `axis`. seconds: of load in
+    a run.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     cases: tuple[Case, ...]
     quick: tuple[str, ...]
     systems: tuple[str, ...]
-    run: Callable[[Stage, Peer, Case], Measures]
+    run: Callable[[Stage, Any, Case], Measures]
     figures: tuple[Figure, ...]
     risks: tuple[Risk, ...]
     goals: tuple[Goal, ...] = ()

@@ -1,10 +1,12 @@
 """What is measured beside each other, each told the same as far as it can be told."""
 
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
+from bench.harness.sending import Silent, Unmerged
 from bench.harness.settings import Case
+from bench.peers.in_process import AGENTEX, HTTPX, OTEL_SDK, STARTED, InProcess
 from bench.peers.inspan import Inspan
 from bench.peers.known import PEERS
 from bench.peers.limit import Limit
@@ -18,10 +20,35 @@ from bench.place import Place
 
 OURS, LIMIT, NOTHING, ROTEL, COLLECTOR = Inspan.name, Limit.name, Noop.name, Rotel().name, Collector.name
 SYSTEMS: Final[dict[str, Peer]] = {peer.name: peer for peer in (*PEERS, Limit())}
+# What an agent has in place of a sidecar, or beside it.
+UNMERGED, SILENT, SDK, OWN_QUEUE, OWN_QUEUE_STARTS, DIRECT = (
+    Unmerged.name,
+    Silent.name,
+    OTEL_SDK.name,
+    AGENTEX.name,
+    STARTED.name,
+    HTTPX.name,
+)
+SENDERS: Final[dict[str, Unmerged | Silent | InProcess]] = {
+    each.name: each for each in (Unmerged(), Silent(), OTEL_SDK, AGENTEX, STARTED, HTTPX)
+}
+ON_TCP: Final = frozenset(peer.name for peer in SYSTEMS.values() if "tcp" in peer.transports)
 AROUND: Final = 81  # bytes of a request around its spans, see bench.bodies
 LACKS: Final = {
     ROTEL: frozenset({"none", "zstd"})
 }  # compressions that a system does not have; it is left out of their cases
+
+
+class System(Protocol):
+    """What the harness must know of anything that it measures; the rest only its scenario's `run` knows."""
+
+    @property
+    def name(self) -> str: ...
+    def available(self) -> str | None:
+        """Why it cannot be measured here; None where it can."""
+
+    def version(self) -> str:
+        """What it says it is. Raises Failed where it is not available."""
 
 
 def start(system: Peer, place: Place, case: Case) -> Running:
@@ -40,20 +67,22 @@ def told(system: Peer, case: Case) -> Settings:
     return msgspec.structs.replace(how, batch_bytes=min(how.batch_bytes, round(how.batch_spans * each)))
 
 
-def able(system: Peer, case: Case) -> bool:
+def able(system: System, case: Case) -> bool:
     """Whether it can be measured in this case."""
-    if case.load.tcp and "tcp" not in system.transports:
+    if case.load.tcp and system.name not in ON_TCP:
         return False
     return case.settings.compression not in LACKS.get(system.name, frozenset())
 
 
-def found(names: tuple[str, ...]) -> tuple[list[tuple[Peer, str]], list[str]]:
+def found(names: tuple[str, ...]) -> tuple[list[tuple[System, str]], list[str]]:
     """Those that can be had here with their versions, and why the others cannot."""
-    there, missing = [], []
+    there: list[tuple[System, str]] = []
+    missing: list[str] = []
+    known: dict[str, System] = {**SYSTEMS, **SENDERS}
     for name in names:
-        why = SYSTEMS[name].available()
+        why = known[name].available()
         if why is None:
-            there.append((SYSTEMS[name], SYSTEMS[name].version()))
+            there.append((known[name], known[name].version()))
         else:
             missing.append(f"{name}: {why}")
     return there, missing

@@ -20,11 +20,11 @@ from bench.scenarios import SCENARIOS
 BENCH: Final = RESULTS.parent
 BEGIN: Final = """# Results
 
-Written by `python -m bench report` from the rows in [results](results), never by hand. `make bench` measures the short
-run anew, in ten minutes, and `make bench-full` all of it. Figures are medians, with the lowest and the highest run in
-brackets. CPU and memory are those of a system's whole tree of processes, from the operating system. Before every run's
-clock starts, a stretch of load is thrown away; systems take turns; and what was acknowledged is compared with what the
-sink received, in each run.
+Written by `python -m bench report` from rows of CSV, never by hand. `make bench` measures the short run anew, in ten
+minutes, with rows and page in `.bench/results`; `make bench-full` measures all of it. Figures are medians, with the
+lowest and the highest run in brackets. CPU and memory are those of a system's whole tree of processes, from the
+operating system. Before every run's clock starts, a stretch of load is thrown away; systems take turns; and what was
+acknowledged is compared with what the sink received, in each run.
 """
 PROFILED: Final = """Samples of the stacks of the loop's thread at 100 x 360 B, by the room whose work was done; what a
 room calls outside of ours is in its share. inspan compresses large bodies in threads beside the loop, and their part is

@@ -13,6 +13,7 @@ from bench.scenarios import (
     payload,
     recovery,
     relay,
+    sending,
     start,
     switches,
 )
@@ -29,5 +30,6 @@ MODULES: Final = (
     start,
     recovery,
     switches,
+    sending,
 )
 SCENARIOS: Final[dict[str, Scenario]] = {module.SCENARIO.name: module.SCENARIO for module in MODULES}

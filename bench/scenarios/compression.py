@@ -29,7 +29,7 @@ SCENARIO = Scenario(
             for number, how in enumerate(("gzip", "zstd"))
         ),
     ),
-    quick=("100 x 360 B, out none", "100 x 10 KB, out none"),
+    quick=("100 x 10 KB, out none",),
     systems=(OURS, COLLECTOR, LIMIT),
     run=relayed,
     figures=(SPEED, COST),

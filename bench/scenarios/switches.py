@@ -53,7 +53,7 @@ SCENARIO = Scenario(
         _case("no spool", 4, GIVEN, FULL),
         *(_case(f"spool {mode}", 5 + at, given(spool=mode), FULL) for at, mode in enumerate(SPOOLS)),
     ),
-    quick=("as it comes", "no linger", f"no linger, {CLOSING}"),
+    quick=(),
     systems=(OURS,),
     run=run,
     figures=(COST, ASKED, OPENED, PEAK),

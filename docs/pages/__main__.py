@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from docs.pages import commands, keys, series, sizes
+from docs.pages import commands, keys, scale, series, sizes
 from docs.pages.regions import filled
 
 DOCS: Final = Path(__file__).parents[1]
@@ -12,6 +12,7 @@ PAGES: Final[dict[str, Callable[[], dict[str, str]]]] = {
     "commands.md": commands.tables,
     "configuration.md": keys.tables,
     "metrics.md": series.tables,
+    "scale.md": scale.tables,
     "sizing.md": sizes.tables,
 }
 

@@ -31,3 +31,11 @@ def test_speed_counts_only_what_arrived() -> None:
     assert row(found={"spans": 100, "lost": 20, "cpu": 2.0}).speed == 40
     assert row(found={"spans": 100, "cpu": 0.0}).speed is None
     assert row().speed is None
+
+
+def test_a_file_from_before_a_column_was_there_is_read(tmp_path: Path) -> None:
+    write([row(found={"cpu": 0.25})], tmp_path / "rows.csv")
+    text = (tmp_path / "rows.csv").read_text()
+    assert text.count("recovered") == 1
+    (tmp_path / "rows.csv").write_text(text.replace("recovered", "unknown"))
+    assert read(tmp_path / "rows.csv")[0].found.recovered is None
