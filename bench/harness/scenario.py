@@ -34,7 +34,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """figures: the first is drawn. systems: names, in the order of the results. quick: the cases of the short run.
 
     run: is given one of its systems. chart: `bars` a case, or `lines` over x, whose name is `axis`. seconds: of load in
-    a run.
+    a run. tried: what was tried where a goal was missed, and what came of it.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     goals: tuple[Goal, ...] = ()
     chart: Literal["bars", "lines"] = "bars"
     axis: str = ""
+    tried: tuple[str, ...] = ()
     seconds: float = 2.0
 
     def case(self, name: str) -> Case:

@@ -138,6 +138,9 @@ def _scenario(taken: Taken) -> Iterator[str]:
             "generator",
         )
         yield from _table(head, sent)
+    if scenario.tried:
+        yield "\nWhat was tried, and what stands in the way:\n"
+        yield from (f"* {words}" for words in scenario.tried)
     yield "\nWatched in each run: " + "; ".join(f"{risk.name} ({risk.why})" for risk in scenario.risks) + "."
 
 
