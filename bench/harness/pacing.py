@@ -2,8 +2,8 @@
 
 A post when it is due, on a connection that is free, whatever became of the one before: what is refused is not sent
 again, since a second try would be a load of its own. Where no connection is free a post waits, and that is in its
-time; that we woke late is not. Now and then a post is a single span that can be told apart upstream. Told to by lines
-of JSON on stdin, each a `Pace` and answered by a line of JSON (`Paced`).
+time; that we woke late is not. Now and then a post has one span more, by which it can be told apart upstream. Told to
+by lines of JSON on stdin, each a `Pace` and answered by a line of JSON (`Paced`).
 """
 
 import select
@@ -21,6 +21,7 @@ from bench.load import PATIENCE, Reader, asked, connect, post
 from bench.quantile import quantile
 from bench.sink import MARK
 
+END: Final = b"\r\n\r\n"  # of a head
 MARKED: Final = 0.02  # s between two spans that can be told apart: 50 a second are enough for a p99 in some seconds
 
 
@@ -65,7 +66,7 @@ class Line:
 
 
 class Pacer:
-    """Lines that are free, and those that wait for an answer. spans: in a request."""
+    """Lines that are free, and those that wait for an answer. requests: uncompressed. spans: in each."""
 
     def __init__(self, target: str, requests: list[bytes], spans: int, connections: int) -> None:
         self.lines = {line.sock.fileno(): line for line in (Line(target) for _ in range(connections))}
@@ -111,7 +112,7 @@ class Pacer:
         request, spans = next(self.requests), self.spans
         if mark:
             trace_id = MARK + next(self.numbers).to_bytes(8)
-            request, spans = post(one_span(trace_id)), 1
+            request, spans = post(request.partition(END)[2] + one_span(trace_id)), spans + 1
             paced.marks[trace_id.hex()] = time.monotonic_ns()
         paced.sent += len(request)
         line.send(request, spans, since)

@@ -31,6 +31,13 @@ SCENARIO = Scenario(
         Figure("the agent's CPU time, a span", "µs", lambda row: _each(row.found.agent_cpu, row), less=True, scale=1e6),
         Figure("all CPU time, a span", "µs", lambda row: _each(row.found.cpu, row), less=True, scale=1e6),
         ASKED,
+        Figure(
+            "bytes to the upstream, a span",
+            "bytes",
+            lambda row: _each(row.found.sent_bytes, row),
+            less=True,
+            show=",.0f",
+        ),
         OPENED,
         Figure("ended and never upstream", "spans", lambda row: row.found.lost, less=True),
         Figure("never recorded, for want of time", "copies", lambda row: row.found.missed, less=True),
