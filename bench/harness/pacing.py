@@ -34,7 +34,8 @@ class Pace(msgspec.Struct, frozen=True):
 
 class Paced(msgspec.Struct):
     """What one stretch did. posts, spans: that were answered 2xx. missed: posts that were due and for which no
-    connection was free in time. took: seconds of each post, in order. marks: by trace_id, CLOCK_MONOTONIC in ns."""
+    connection was free in time. p50, p99: seconds that a post took, None where there was none. marks: by trace_id,
+    CLOCK_MONOTONIC in ns."""
 
     posts: int = 0
     spans: int = 0
@@ -43,8 +44,8 @@ class Paced(msgspec.Struct):
     missed: int = 0
     cpu: float = 0.0
     wall: float = 0.0
-    p50: float = float("nan")
-    p99: float = float("nan")
+    p50: float | None = None
+    p99: float | None = None
     marks: dict[str, int] = {}
 
 
@@ -104,7 +105,8 @@ class Pacer:
             freed = time.monotonic() if starved else freed
         paced.cpu, paced.wall = time.process_time() - cpu, time.monotonic() - began
         took.sort()
-        paced.p50, paced.p99 = quantile(took, 0.5), quantile(took, 0.99)
+        if took:
+            paced.p50, paced.p99 = quantile(took, 0.5), quantile(took, 0.99)
         return paced
 
     def _send(self, paced: Paced, *, mark: bool, since: float) -> None:

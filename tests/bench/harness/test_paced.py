@@ -27,6 +27,14 @@ def test_a_steady_load_is_answered_and_arrives_and_both_have_their_times() -> No
     assert 0 < found.arrival_p50 < 5
 
 
+def test_an_agent_that_posts_so_seldom_that_nothing_is_due_at_first_is_measured_all_the_same() -> None:
+    case = Case(name="c", x=1, load=Load(spans=10, connections=1, rate=2))
+    with Stage(*cores(), 0.6) as stage:
+        found = paced(stage, SYSTEMS[OURS], case)
+    assert (found.posts, found.lost) == (1, 0)
+    assert found.spans == 11  # its only post is marked
+
+
 def test_a_share_of_capacity_is_far_more_than_a_small_rate() -> None:
     case = Case(name="c", x=50, load=msgspec.structs.replace(STEADY, rate=None, share=0.5))
     with Stage(*cores(), 0.3) as stage:

@@ -26,11 +26,11 @@ def test_what_an_agent_recorded_is_upstream(name: str) -> None:
     assert found.agent_cpu is not None
     assert found.cpu is not None
     assert found.cpu >= found.agent_cpu
-    assert (found.connections == found.requests) is (name == DIRECT)
+    assert found.connections == (found.requests if name == DIRECT else 1)
 
 
 def test_an_agent_that_records_nothing_has_only_its_own_cost() -> None:
-    with Stage(*cores(), 0.2) as stage:
+    with Stage(*cores(), 0.4) as stage:
         found = sending(stage, Silent(), CASE)
     assert found.spans
     assert found.cpu == found.agent_cpu
