@@ -71,6 +71,8 @@ def able(system: System, case: Case) -> bool:
     """Whether it can be measured in this case."""
     if case.load.tcp and system.name not in ON_TCP:
         return False
+    if case.load.encoding != "identity" and system.name == LIMIT:  # it joins what it gets, and opens nothing
+        return False
     return case.settings.compression not in LACKS.get(system.name, frozenset())
 
 

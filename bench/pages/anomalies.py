@@ -53,12 +53,19 @@ def _odd(taken: Taken) -> Iterator[str]:
 
 
 def _apart(taken: Taken) -> Iterator[str]:
+    """One sentence: where a machine is restless, it is so everywhere."""
     figure = taken.scenario.figures[0]
-    for case in taken.cases:
-        for system in taken.systems:
-            median = taken.median(figure, case, system)
-            if median is not None and median.spread > APART:
-                yield f"{system} at {case}: {figure.name} of {median.runs} runs lies {median.spread:.0%} apart."
+    pairs = [(case, system) for case in taken.cases for system in taken.systems]
+    spreads = {
+        pair: median.spread for pair in pairs if (median := taken.median(figure, *pair)) is not None and median.runs > 1
+    }
+    wide = {pair: spread for pair, spread in spreads.items() if spread > APART}
+    if wide:
+        case, system = max(wide, key=lambda pair: wide[pair])
+        yield (
+            f"runs lie over {APART:.0%} apart in {len(wide)} of {len(spreads)} medians of {figure.name}; most of all "
+            f"{system} at {case}, {wide[case, system]:.0%}."
+        )
 
 
 def _near(taken: Taken) -> Iterator[str]:

@@ -12,6 +12,12 @@ def test_who_cannot_listen_on_tcp_is_left_out_of_its_cases() -> None:
     assert not able(SENDERS[SDK], TCP)
 
 
+def test_what_opens_no_body_is_left_out_where_bodies_are_compressed() -> None:
+    case = Case(name="in gzip", x=0, load=Load(encoding="gzip"))
+    assert able(SYSTEMS[OURS], case)
+    assert not able(SYSTEMS[LIMIT], case)
+
+
 @pytest.mark.parametrize(("compression", "there"), [("gzip", True), ("zstd", False), ("none", False)])
 def test_who_sends_gzip_whatever_it_is_told_is_measured_with_nothing_else(compression: str, *, there: bool) -> None:
     assert able(SYSTEMS[ROTEL], Case(name="out", x=0, settings=given(compression=compression))) is there

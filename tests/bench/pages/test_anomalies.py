@@ -26,7 +26,7 @@ def test_a_goal_whose_peer_was_not_measured_is_neither_reached_nor_missed() -> N
 
 def test_runs_that_lie_apart_are_one() -> None:
     found = anomalies(Taken(scenario(), [*runs("inspan", [100, 100, 100, 100, 150]), *QUIET[5:]]))
-    assert found == ["inspan at 1 spans: speed of 5 runs lies 50% apart."]
+    assert found == ["runs lie over 20% apart in 1 of 2 medians of speed; most of all inspan at 1 spans, 50%."]
 
 
 def test_too_few_runs_are_no_result() -> None:
