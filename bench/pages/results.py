@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from bench.harness.command import RESULTS
 from bench.harness.profile import SUFFIX
 from bench.harness.row import Measures, Row, read
@@ -141,7 +143,16 @@ def _scenario(taken: Taken) -> Iterator[str]:
     if scenario.tried:
         yield "\nWhat was tried, and what stands in the way:\n"
         yield from (f"* {words}" for words in scenario.tried)
+    commits = ", ".join(dict.fromkeys(row.machine.commit or "unknown" for row in taken.rows))
+    seconds = ", ".join(dict.fromkeys(_seconds(row) for row in taken.rows))
+    yield f"\n{len(taken.rows)} runs of {seconds} s of load, at commit {commits}."
     yield "\nWatched in each run: " + "; ".join(f"{risk.name} ({risk.why})" for risk in scenario.risks) + "."
+
+
+def _seconds(row: Row) -> str:
+    """Of load, as the row's config has them last."""
+    config = msgspec.json.decode(row.config)
+    return f"{config[-1]:g}" if config else "unknown"
 
 
 def _figures(taken: Taken, figure: Figure) -> Iterator[Sequence[str]]:
